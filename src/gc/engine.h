@@ -1,0 +1,93 @@
+/*
+ * engine.h - one heap's engine: hooks, trip, pending, poll, ladder, log. The heap embeds it and
+ * gives it a port of numbers and function pointers; the engine never sees a heap from inside.
+ *
+ * Threads: `trip` and `pending` are atomics that any thread reads. Everything else is guarded by
+ * the engine's lock, which is never held while a hook, notify or port function runs.
+ */
+#ifndef TM_GC_ENGINE_H
+#define TM_GC_ENGINE_H
+
+#include <tidemark/gc.h>
+
+#include "base/atomics.h"
+#include "base/os.h"
+#include "gc/hooks.h"
+#include "gc/log.h"
+
+/* What the heap reports when asked; exact at the time of the call. */
+typedef struct tm__readings {
+  uint64_t footprint_bytes;
+  uint64_t allocated_bytes_total; /* gross, with positive informs */
+  uint64_t committed_bytes, dirty_bytes, fixable_bytes;
+} tm__readings;
+
+typedef struct tm__engine_port {
+  void *ctx;
+  tm_heap *heap;        /* an opaque name, passed on to notify and events */
+  const char *name;     /* for the log */
+  void (*read)(void *ctx, tm__readings *out);
+  uint64_t (*trim)(void *ctx);    /* the built-in trim: bytes the OS got back */
+  uint64_t (*compact)(void *ctx); /* the built-in compaction (handles): bytes moved; may be NULL */
+  void (*rearm)(void *ctx);       /* trip, limit or pending changed: shards must look again */
+  uint64_t (*now_ns)(void *ctx);
+} tm__engine_port;
+
+typedef struct tm__engine {
+  /* read by every slow path */
+  tm__counter trip_bytes;        /* T; UINT64_MAX = none */
+  _Atomic(uint32_t) pending;     /* latched TM_REASON_* bits, 0 = nothing */
+  _Atomic(uint64_t) next_due_ns; /* see tm_next_due_ns */
+  tm__counter soft_bytes, hard_bytes; /* 0 = none */
+  _Atomic(int) posted_pressure;
+  _Atomic(uintptr_t) owner;      /* thread that runs actions: its token, 0 = none */
+
+  tm__lock lock;                 /* guards what follows */
+  tm__engine_port port;
+  tm_policy_state state;
+  tm_notify_fn notify;
+  void *notify_ctx;
+  tm__hooks hooks;
+  tm__log log;
+  tm_action_row rows[TM_HOOK_KIND_COUNT];
+  uint64_t emergency_failed_ns;        /* after a failed emergency round: when, */
+  uint64_t emergency_failed_footprint; /* and the footprint then; 0 = none failed */
+} tm__engine;
+
+TM_HIDDEN void tm__engine_init(tm__engine *engine, const tm__engine_port *port);
+/* Removes all hooks, waiting for calls in flight. TM_EBUSY inside one of its hooks. */
+TM_HIDDEN int tm__engine_close(tm__engine *engine);
+
+/* A slow path saw `footprint` (exact) at or above the trip, or a time after which a suppressed
+ * action can run: latches, logs DEFERRED, notifies on the 0 -> 1 edge or when next_due has passed.
+ * Runs no hook. Any thread, no lock of the heap held. */
+TM_HIDDEN void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes);
+
+/* As tm_poll. */
+TM_HIDDEN int tm__engine_poll(tm__engine *engine);
+
+/* The emergency round before a request of need_bytes fails (synchronous heaps): true iff it ran
+ * and the request should be tried once more. Obeys decision 6: not nested, obeys the CPU cap, not
+ * within 1 s of a failed round unless the footprint fell by 5 %. */
+TM_HIDDEN bool tm__engine_emergency(tm__engine *engine, uint64_t need_bytes);
+/* The request failed for good: logs FAILED_REQUEST (rate-limited to one record per 100 ms). */
+TM_HIDDEN void tm__engine_failed(tm__engine *engine, uint64_t need_bytes, bool after_round);
+
+/* true iff the calling thread is inside an action of this engine. */
+TM_HIDDEN bool tm__engine_inside(const tm__engine *engine);
+
+/* The functions of gc.h behind their tm_ names; see there. */
+TM_HIDDEN int tm__engine_limit_set(tm__engine *engine, tm_limit_kind kind, int64_t n);
+TM_HIDDEN int64_t tm__engine_limit_get(const tm__engine *engine, tm_limit_kind kind);
+TM_HIDDEN int tm__engine_policy_set(tm__engine *engine, const tm_policy *policy);
+TM_HIDDEN int tm__engine_policy_get(tm__engine *engine, tm_policy *out);
+TM_HIDDEN int tm__engine_hook_add(tm__engine *engine, tm_hook_kind kind, tm_hook_fn fn, void *ctx,
+                                  tm_hook **out);
+TM_HIDDEN int tm__engine_notify_set(tm__engine *engine, tm_notify_fn fn, void *ctx);
+TM_HIDDEN int tm__engine_pressure_post(tm__engine *engine, tm_pressure level);
+TM_HIDDEN int tm__engine_action_row(tm__engine *engine, tm_hook_kind kind, tm_action_row *row);
+
+/* In a forked child, before anything else: new lock, no owner, nothing pending, no call in flight. */
+TM_HIDDEN void tm__engine_fork_child(tm__engine *engine);
+
+#endif
