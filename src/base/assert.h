@@ -18,12 +18,12 @@
 #endif
 
 /* "tidemark: fatal: <format...>\n" to the report descriptor, then abort(). */
-TM_HIDDEN _Noreturn void tm__fatal(const char *format, ...) TM_PRINTF(1, 2);
+TM_HIDDEN TM_PRINTF(1, 2) _Noreturn void tm__fatal(const char *format, ...);
 /* "tidemark: <format...>\n", and on. */
-TM_HIDDEN void tm__report(const char *format, ...) TM_PRINTF(1, 2);
+TM_HIDDEN TM_PRINTF(1, 2) void tm__report(const char *format, ...);
 /* Formats %s %d %u %zu %lu %llu %p %c %x %% into buffer; cuts; always ends it; returns its length.
  * Allocates nothing, takes no lock: snprintf may do both. */
-TM_HIDDEN size_t tm__format(char *buffer, size_t capacity, const char *format, ...) TM_PRINTF(3, 4);
+TM_HIDDEN TM_PRINTF(3, 4) size_t tm__format(char *buffer, size_t capacity, const char *format, ...);
 /* Where reports go; 2 at the start. */
 TM_HIDDEN void tm__report_fd_set(int fd);
 

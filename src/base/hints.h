@@ -23,7 +23,7 @@
 
 #define TM_CACHE_LINE 64
 #define TM_ALIGNED(n) __attribute__((aligned(n)))
-#define TM_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define TM_PRINTF(text, first) __attribute__((format(__printf__, text, first)))
 
 #define TM_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
