@@ -1,0 +1,169 @@
+/*
+ * object.c - objects with a head, booked by their type.
+ *
+ * A type object remembers its pool in tp_private[0]:
+ *
+ *   NULL --first object--> a tm_pool            made once, under types_lock
+ *        \--no pool left-> NO_POOL              objects go to the row "obj" from then on
+ *
+ * and the largest object that the pool takes in tp_private[1], written before it. The word is read
+ * and written by compiler builtins because the public header must also compile as C++, which has no
+ * _Atomic.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <tidemark/pymem.h>
+
+#include "base/os.h"
+
+static char no_pool;
+#define NO_POOL ((void *)&no_pool)
+
+enum { FIXED_BLOCK_MAX = 65536, ROW_NAME_MAX = 31 };
+
+static tm__lock types_lock = TM__LOCK_INIT;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void before_fork(void)
+{
+  tm__lock_acquire(&types_lock);
+}
+
+static void after_fork_parent(void)
+{
+  tm__lock_release(&types_lock);
+}
+
+static void after_fork_child(void)
+{
+  tm__lock_init(&types_lock);
+}
+
+static void watch_fork(void)
+{
+  (void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+/* "package.module.type" where it fits, else "type". */
+static const char *row_name(const char *name)
+{
+  if (!name)
+    return "object";
+  const char *dot = strrchr(name, '.');
+  return strlen(name) > ROW_NAME_MAX && dot && dot[1] ? dot + 1 : name;
+}
+
+/* What pool the type asks for. false: tp_pool is not valid. */
+static bool describe_pool(const PyTypeObject *type, tm_pool_config *config)
+{
+  const tm_pool_config *wish = type->tp_pool;
+  size_t basic = (size_t)type->tp_basicsize;
+  tm_pool_config_init(config);
+  if (wish) {
+    if (wish->size == 0 || wish->size > sizeof *config)
+      return false;
+    memcpy(config, wish, wish->size); /* an older caller's struct is shorter */
+    config->size = sizeof *config;
+  } else if (type->tp_itemsize == 0 && basic <= FIXED_BLOCK_MAX) {
+    config->kind = TM_POOL_FIXED;
+  }
+  if (config->kind != TM_POOL_VARIABLE && config->block_bytes < basic)
+    config->block_bytes = basic;
+  config->name = row_name(type->tp_name);
+  config->family = TM_OBJ;
+  return true;
+}
+
+/* The type's first object, or a thread that races with it. NULL: tp_pool is not valid. */
+static TM_SLOW void *make_pool(PyTypeObject *type)
+{
+  (void)pthread_once(&fork_once, watch_fork);
+  tm__lock_acquire(&types_lock);
+  void *pool = __atomic_load_n(&type->tp_private[0], __ATOMIC_RELAXED);
+  tm_pool_config config;
+  if (!pool && describe_pool(type, &config)) {
+    tm_pool *made = NULL;
+    int error = tm_pool_new(tm_heap_default(), &config, &made);
+    size_t most = config.kind == TM_POOL_VARIABLE ? SIZE_MAX : config.block_bytes;
+    type->tp_private[1] = (void *)most;
+    pool = error == 0 ? (void *)made : error == TM_ENOMEM ? NO_POOL : NULL;
+    __atomic_store_n(&type->tp_private[0], pool, __ATOMIC_RELEASE);
+  }
+  tm__lock_release(&types_lock);
+  return pool;
+}
+
+/* Bytes of an object with n elements, in whole words as the manual has it, or SIZE_MAX. */
+static size_t object_bytes(const PyTypeObject *type, Py_ssize_t n)
+{
+  size_t bytes;
+  if (n < 0 || __builtin_mul_overflow((size_t)n, (size_t)type->tp_itemsize, &bytes) ||
+      __builtin_add_overflow(bytes, (size_t)type->tp_basicsize, &bytes) || bytes > PTRDIFF_MAX)
+    return SIZE_MAX;
+  return (bytes + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
+}
+
+/* A block booked by type, its head filled in. */
+static PyObject *new_object(PyTypeObject *type, Py_ssize_t n, size_t head_bytes)
+{
+  if (!type || type->tp_basicsize < (Py_ssize_t)head_bytes || type->tp_itemsize < 0) {
+    errno = EINVAL;
+    return NULL;
+  }
+  void *pool = __atomic_load_n(&type->tp_private[0], __ATOMIC_ACQUIRE);
+  if (tm_unlikely(!pool) && !(pool = make_pool(type))) {
+    errno = EINVAL;
+    return NULL;
+  }
+  size_t bytes = object_bytes(type, n);
+  bool fits = pool != NO_POOL && bytes <= (size_t)type->tp_private[1] && bytes != SIZE_MAX;
+  PyObject *object = fits ? tm_pool_alloc(pool, bytes) : PyObject_Malloc(bytes);
+  if (object) {
+    object->ob_refcnt = 1;
+    object->ob_type = type;
+  }
+  return object;
+}
+
+PyObject *(PyObject_New)(PyTypeObject *type)
+{
+  return new_object(type, 0, sizeof(PyObject));
+}
+
+PyVarObject *(PyObject_NewVar)(PyTypeObject *type, Py_ssize_t n)
+{
+  PyVarObject *object = (PyVarObject *)(void *)new_object(type, n, sizeof(PyVarObject));
+  if (object)
+    object->ob_size = n;
+  return object;
+}
+
+void PyObject_Del(void *object)
+{
+  PyObject_Free(object);
+}
+
+PyObject *(PyObject_NEW)(PyTypeObject *type)
+{
+  return (PyObject_New)(type);
+}
+
+PyVarObject *(PyObject_NEW_VAR)(PyTypeObject *type, Py_ssize_t n)
+{
+  return (PyObject_NewVar)(type, n);
+}
+
+int tm_type_close(PyTypeObject *type)
+{
+  if (!type)
+    return TM_EINVAL;
+  void *pool = __atomic_load_n(&type->tp_private[0], __ATOMIC_ACQUIRE);
+  if (pool && pool != NO_POOL) {
+    int error = tm_pool_delete(pool);
+    if (error)
+      return error;
+  }
+  __atomic_store_n(&type->tp_private[0], NULL, __ATOMIC_RELEASE);
+  return 0;
+}
