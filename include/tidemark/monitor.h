@@ -28,14 +28,16 @@
 #ifndef TIDEMARK_MONITOR_H
 #define TIDEMARK_MONITOR_H
 
-#include <uv.h>
-
 #include <tidemark/gc.h>
 #include <tidemark/stats.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* uv_loop_t of <uv.h>, which this header does not include: it also serves programs that only start
+ * the thread. */
+struct uv_loop_s;
 
 /* How a monitor works. Fill it with tm_monitor_options_init, change what you need. */
 typedef struct tm_monitor_options {
@@ -66,14 +68,14 @@ typedef void (*tm_monitor_close_fn)(tm_monitor *monitor);
 
 /* The caller owns it; it must stay where it is from tm_monitor_init until the close callback. */
 struct tm_monitor {
-  void *data;               /* yours; never touched */
-  uv_loop_t *loop;          /* read only */
+  void *data;                /* yours; never touched */
+  struct uv_loop_s *loop;    /* read only */
   struct tm__monitor *inner; /* the monitor's own */
 };
 
 /* Readies a monitor on loop; nothing runs yet. 0, UV_EINVAL iff an argument is NULL, UV_ENOMEM iff
  * the memory is refused, or what libuv reports. On failure there is nothing to close. */
-TM_API int tm_monitor_init(uv_loop_t *loop, tm_monitor *monitor);
+TM_API int tm_monitor_init(struct uv_loop_s *loop, tm_monitor *monitor);
 
 /*
  * Listens and samples, until stop. NULL options are the defaults; strings are copied.
