@@ -167,12 +167,12 @@ TM_API int tm_type_close(PyTypeObject *type);
 #ifndef PyAPI_FUNC
 #ifdef __cplusplus
 #define PyAPI_FUNC(TYPE)                                                                           \
-  static_assert(false, "Python.h has its own PyMem_*: include <tidemark/tidemark.h> instead of "  \
+  static_assert(false, "Python.h has its own PyMem_*: include <tidemark/tidemark.h> instead of "   \
                        "<tidemark/pymem.h>");                                                      \
   extern TYPE
 #else
 #define PyAPI_FUNC(TYPE)                                                                           \
-  _Static_assert(0, "Python.h has its own PyMem_*: include <tidemark/tidemark.h> instead of "     \
+  _Static_assert(0, "Python.h has its own PyMem_*: include <tidemark/tidemark.h> instead of "      \
                     "<tidemark/pymem.h>");                                                         \
   extern TYPE
 #endif
