@@ -2,6 +2,7 @@
  * test_mismatch.c - mixed families, in every combination and under every policy: reported by name,
  * freed, and discharged from the family that was charged.
  */
+#define _GNU_SOURCE
 #include "misuse/crime.h"
 #include "pymem/families.h"
 

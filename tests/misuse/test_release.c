@@ -2,6 +2,7 @@
  * test_release.c - what the release build promises to catch, one case per crime, family and size:
  * double free, invalid pointer, foreign pointer, wrong heap. Each says so and ends by SIGABRT.
  */
+#define _GNU_SOURCE
 #include "misuse/crime.h"
 #include "pymem/families.h"
 

@@ -1,4 +1,5 @@
 /* test_families.c - the manual's contract for blocks of bytes, in each of the three families. */
+#define _GNU_SOURCE
 #include "pymem/families.h"
 
 #include <pthread.h>

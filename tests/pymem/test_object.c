@@ -1,4 +1,5 @@
 /* test_object.c - objects: head, size, the row of their type. */
+#define _GNU_SOURCE
 #include "pymem/families.h"
 
 #include <pthread.h>

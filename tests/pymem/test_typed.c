@@ -1,4 +1,5 @@
 /* test_typed.c - PyMem_New, PyMem_Resize, PyMem_Del and the old names. */
+#define _GNU_SOURCE
 #include "pymem/families.h"
 
 typedef struct wide {
