@@ -1,9 +1,9 @@
 /*
  * 06_inform_mmap.c - memory that the heap cannot see.
  *
- * Shows: a program that maps its cache by mmap tells the heap of it with tm_inform. From then on the
- * mapped bytes weigh like the heap's own: they are in the footprint, they trip the soft limit, and
- * the hook that can drop the cache is called for it.
+ * Shows: a program that maps its cache by mmap tells the heap of it with tm_inform. From then on
+ * the mapped bytes weigh like the heap's own: they are in the footprint, they trip the soft limit,
+ * and the hook that can drop the cache is called for it.
  *
  *   cc 06_inform_mmap.c -o 06_inform_mmap $(pkg-config --cflags --libs tidemark)
  */
