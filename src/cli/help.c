@@ -1,0 +1,78 @@
+/* help.c - what the program says about itself. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <tidemark/version.h>
+
+#include "cli/commands.h"
+#include "cli/similar.h"
+
+static const char overview[] =
+    "tidemark - run a program on a heap that knows its footprint and acts on it\n"
+    "\n"
+    "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+    "       tidemark help [run]\n"
+    "       tidemark --version\n"
+    "\n"
+    "  run      run COMMAND under the heap; a Python program is collected on bytes\n"
+    "  help     this text, or the help of a command\n"
+    "\n"
+    "Try this: tidemark run --soft 256M --report -- python3 app.py\n";
+
+static const char run_help[] =
+    "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+    "\n"
+    "Runs COMMAND, unchanged and in this very process, with every allocation counted. In a Python\n"
+    "program cycles are then collected when the bytes call for it; in any program free memory "
+    "goes\n"
+    "back to the system and the limits hold.\n"
+    "\n"
+    "  --soft SIZE       footprint to stay below, by collecting and by giving memory back\n"
+    "  --hard SIZE       footprint that no allocation may exceed: beyond it malloc fails\n"
+    "  --policy POLICY   when to act besides:\n"
+    "                      growth[=PERCENT]  when the footprint grew by PERCENT since the last\n"
+    "                                        full collection; growth=100 is the default\n"
+    "                      fixed=SIZE        whenever the footprint reaches SIZE\n"
+    "                      off               only the limits act\n"
+    "  --serve ADDRESS   serve metrics, statistics and the log over HTTP while COMMAND runs:\n"
+    "                    :9100, 127.0.0.1:9100, [::1]:9100 or unix:/path; port 0 takes a free one\n"
+    "  --report[=FILE]   when COMMAND ends, write what was seen to standard error or to FILE;\n"
+    "                    a FILE that ends in .json gets JSON\n"
+    "  -h, --help        this text\n"
+    "\n"
+    "SIZE is bytes, or a number with K, M, G or T (512M, 1.5G), or a part (75%) of the tightest\n"
+    "memory limit: the machine's or a control group's.\n"
+    "\n"
+    "COMMAND's exit status is passed on, as a signal that ends it is. Before it runs: 2, the\n"
+    "command line is wrong; 125, tidemark failed; 126, COMMAND cannot run; 127, it is not found.\n";
+
+int tm__print(const char *text, tm__complaint *complaint)
+{
+  if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
+    return 0;
+  return tm__complain(complaint, TM_EXIT_OUTPUT, "cannot write to standard output: %s",
+                      strerror(errno));
+}
+
+int tm__help_print(const char *command, tm__complaint *complaint)
+{
+  if (!command || strcmp(command, "help") == 0)
+    return tm__print(overview, complaint);
+  if (strcmp(command, "run") == 0)
+    return tm__print(run_help, complaint);
+  return tm__complain(complaint, TM_EXIT_USAGE,
+                      "there is no command '%s'; 'tidemark help' lists them", command);
+}
+
+int tm__command_help(char **arguments, tm__complaint *complaint)
+{
+  if (*arguments && (strcmp(*arguments, "--help") == 0 || strcmp(*arguments, "-h") == 0))
+    return tm__help_print(NULL, complaint);
+  return tm__help_print(*arguments, complaint);
+}
+
+int tm__command_version(char **arguments, tm__complaint *complaint)
+{
+  (void)arguments;
+  return tm__print("tidemark " TM_VERSION_STRING "\n", complaint);
+}

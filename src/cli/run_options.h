@@ -1,0 +1,25 @@
+/* run_options.h - the command line of `tidemark run`. */
+#ifndef TM_CLI_RUN_OPTIONS_H
+#define TM_CLI_RUN_OPTIONS_H
+
+#include "cli/complaint.h"
+
+typedef struct tm__run_options {
+  uint64_t soft_bytes, hard_bytes; /* 0 = none */
+  const char *policy;              /* as written, known to be good; NULL = the default */
+  const char *serve;               /* as written, not looked at; NULL = do not serve */
+  const char *report;              /* file, "-" = standard error, NULL = no report */
+  char **command;                  /* COMMAND and its arguments, ended by NULL */
+  bool help;                       /* --help was given: nothing else counts */
+} tm__run_options;
+
+/*
+ * Reads the arguments behind `run`, ended by NULL. Options end at "--" or at the first argument
+ * that is none; a later one wins over an earlier. whole_bytes is what percentages are of (0: not
+ * known, a percentage is then refused).
+ * 0, or TM_EXIT_USAGE and *complaint.
+ */
+TM_HIDDEN int tm__run_options_parse(char **arguments, uint64_t whole_bytes,
+                                    tm__run_options *options, tm__complaint *complaint);
+
+#endif
