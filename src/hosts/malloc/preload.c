@@ -1,0 +1,171 @@
+/*
+ * preload.c - what happens in COMMAND's process besides malloc: once at its start and once at its
+ * end. The symbols of shim.c serve long before this constructor runs.
+ *
+ *   start   environment -> limits, policy -> CPython's domains, or the trimmer -> the monitor
+ *   fork    a child keeps the heap and its limits; it neither serves nor reports
+ *   exit    the report, after the program's own output
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tidemark/tidemark.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/os.h"
+#include "hosts/cpython/host.h"
+#include "hosts/malloc/outlet.h"
+#include "hosts/malloc/report.h"
+#include "hosts/malloc/serve.h"
+#include "hosts/malloc/settings.h"
+#include "hosts/malloc/trimmer.h"
+
+/* Written by the constructor and in a forked child, read at the end. */
+static struct {
+  tm__settings settings;
+  tm__outlet messages; /* a copy of standard error as it was at the start */
+  tm__outlet report;   /* where the report goes */
+  tm__outlet socket;   /* listening, inheritable: this process may exec and serve again */
+  uint64_t start_ns;
+  pid_t pid;
+} run = {.messages = {.fd = -1}, .report = {.fd = -1}, .socket = {.fd = -1}};
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+/* What the program printed comes first. The C library flushes after us, so it is done now; not by
+ * fflush(NULL), which would wait for a thread that sits in a read. */
+static void flush_output(void)
+{
+  if (ftrylockfile(stdout) != 0)
+    return;
+  (void)fflush_unlocked(stdout);
+  funlockfile(stdout);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+  size_t length = strlen(text), tail = strlen(end);
+  return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* To the file, which is opened again if the program closed it; else to standard error. */
+static void write_report(const char *text, size_t length)
+{
+  bool to_file = strcmp(run.settings.report, "-") != 0;
+  if (to_file && !tm__outlet_holds(&run.report))
+    run.report = tm__outlet_open(run.settings.report);
+  if (to_file && tm__outlet_write(&run.report, text, length, true))
+    return;
+  if (to_file)
+    tm__report("the report could not be written to %s; here it is", run.settings.report);
+  (void)tm__outlet_write(&run.messages, text, length, false);
+}
+
+static void at_exit(int status, void *context)
+{
+  (void)status;
+  (void)context;
+  if (!*run.settings.report || getpid() != run.pid)
+    return; /* a child that was forked, with or without our knowledge */
+  tm__facts facts;
+  const tm_heap *heap = tm_heap_default();
+  tm__facts_read(&facts, heap, run.start_ns);
+  facts.policy = *run.settings.policy_text ? run.settings.policy_text : NULL;
+  flush_output();
+  if (!ends_with(run.settings.report, ".json")) {
+    char text[4096];
+    size_t length = tm__facts_text(&facts, text, sizeof text);
+    write_report(text, length < sizeof text ? length : sizeof text - 1);
+    return;
+  }
+  size_t capacity =
+      (tm__facts_json(&facts, heap, NULL, 0) + 2 * TM_OS_PAGE) & ~((size_t)TM_OS_PAGE - 1);
+  char *text = tm__os_map(capacity); /* not from the heap that it tells of */
+  if (!text)
+    return;
+  size_t length = tm__facts_json(&facts, heap, text, capacity);
+  write_report(text, length < capacity ? length : capacity - 1);
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------- */
+
+/* The copies go, so that a pipe that the child closes ends for its reader, and a port is free when
+ * the parent ended. A report to standard error then uses descriptor 2, if it is still the same. */
+static void in_forked_child(void)
+{
+  tm__trimmer_forget();
+  run.settings.report[0] = 0;
+  tm__outlet_close(&run.messages);
+  tm__outlet_close(&run.report);
+  tm__outlet_close(&run.socket);
+}
+
+/* ---- The start ------------------------------------------------------------------------------ */
+
+static void apply(const tm__settings *s)
+{
+  tm_heap *heap = tm_heap_default();
+  if (!s->mismatch_given)
+    (void)tm_mismatch_set(TM_MISMATCH_REPORT);
+  int error = TM_OK;
+  if (s->has_policy)
+    error = tm_policy_set(heap, &s->policy);
+  if (!error && s->hard_bytes)
+    error = tm_limit_set(heap, TM_HARD, s->hard_bytes);
+  if (!error && s->soft_bytes)
+    error = tm_limit_set(heap, TM_SOFT, s->soft_bytes);
+  if (error && s->is_run)
+    tm__report("limits and policy could not be set: %s", tm_strerror(error));
+}
+
+static void open_outlets(tm__settings *s)
+{
+  run.messages = tm__outlet_copy(STDERR_FILENO);
+  if (tm__outlet_holds(&run.messages))
+    tm__report_fd_set(run.messages.fd);
+  if (!*s->report || strcmp(s->report, "-") == 0)
+    return;
+  run.report = tm__outlet_open(s->report);
+  if (!tm__outlet_holds(&run.report))
+    tm__report("the report cannot be written to %s; it will come on standard error", s->report);
+}
+
+/* The inherited socket, if that is what stands under its number. A child that was started by exec
+ * lets it go. */
+static void take_socket(const tm__settings *s)
+{
+  if (s->serve_fd < 0)
+    return;
+  tm__outlet socket = tm__outlet_of(s->serve_fd);
+  if (socket.fd < 0 || socket.inode != (ino_t)s->serve_id)
+    return;
+  run.socket = socket;
+  if (!s->is_run)
+    tm__outlet_close(&run.socket);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+  tm__settings *s = &run.settings;
+  run.start_ns = tm__os_now_ns();
+  run.pid = getpid();
+  tm__settings_read(s, tm__os_env, (uint64_t)run.pid);
+  take_socket(s);
+  if (s->is_run)
+    open_outlets(s);
+  else
+    tm__report_fd_set(STDERR_FILENO); /* not a copy: nobody's pipe is held open by a child */
+  apply(s);
+  bool python = tm__cpython_install();
+  if (!python && (s->has_policy || s->soft_bytes || s->hard_bytes))
+    tm__trimmer_install(tm_heap_default());
+  if (s->is_run || run.socket.fd >= 0)
+    (void)pthread_atfork(NULL, NULL, in_forked_child);
+  if (s->is_run && *s->report)
+    (void)on_exit(at_exit, NULL);
+  if (run.socket.fd >= 0)
+    tm__serve_start(&run.socket, &run.messages);
+}

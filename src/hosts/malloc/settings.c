@@ -1,0 +1,97 @@
+/* settings.c - reading the environment contract. */
+#include "hosts/malloc/settings.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "gc/policy_text.h"
+#include "stats/units.h"
+
+typedef struct reader {
+  tm__env_fn env;
+  bool speaks; /* children are silent: one sentence, not one per process */
+} reader;
+
+static void complain(const reader *r, const char *name, const char *value, const char *why)
+{
+  if (r->speaks)
+    tm__report("%s=%s is ignored: %s", name, value, why);
+}
+
+static int64_t read_size(const reader *r, const char *name)
+{
+  const char *text = r->env(name);
+  uint64_t bytes;
+  if (!text || !*text)
+    return 0;
+  if (tm__size_parse(text, &bytes) == TM_OK && bytes > 0 && bytes <= INT64_MAX)
+    return (int64_t)bytes;
+  complain(r, name, text, "it is not a size such as 512M");
+  return 0;
+}
+
+/* A plain number; `otherwise` iff it is not set or not one. */
+static uint64_t read_number(const reader *r, const char *name, uint64_t most, uint64_t otherwise)
+{
+  const char *text = r->env(name), *at = text;
+  uint64_t value = 0;
+  if (!text || !*text)
+    return otherwise;
+  for (; *at >= '0' && *at <= '9' && value <= most / 10; at++)
+    value = value * 10 + (uint64_t)(*at - '0');
+  if (!*at && value <= most)
+    return value;
+  complain(r, name, text, "it is not a number that 'tidemark run' sets");
+  return otherwise;
+}
+
+static void read_limits(const reader *r, tm__settings *s)
+{
+  s->soft_bytes = read_size(r, "TM_SOFT");
+  s->hard_bytes = read_size(r, "TM_HARD");
+  if (s->hard_bytes && s->soft_bytes > s->hard_bytes) {
+    complain(r, "TM_SOFT", r->env("TM_SOFT"), "it is above TM_HARD");
+    s->soft_bytes = 0;
+  }
+}
+
+static void read_policy(const reader *r, tm__settings *s)
+{
+  const char *text = r->env("TM_POLICY");
+  char why[160];
+  if (!text || !*text)
+    return;
+  s->has_policy = tm__policy_parse(text, &s->policy, why, sizeof why) == TM_OK;
+  if (s->has_policy)
+    tm__format(s->policy_text, sizeof s->policy_text, "%s", text);
+  else
+    complain(r, "TM_POLICY", text, why);
+}
+
+static void read_report(const reader *r, tm__settings *s)
+{
+  const char *text = r->env("TM_REPORT");
+  if (!text || !*text)
+    return;
+  bool usable = strcmp(text, "-") == 0 || *text == '/';
+  if (usable && strlen(text) < sizeof s->report)
+    memcpy(s->report, text, strlen(text) + 1);
+  else
+    complain(r, "TM_REPORT", text, "it is neither - nor an absolute path");
+}
+
+void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
+{
+  *settings = (tm__settings){0};
+  reader r = {env, false};
+  settings->is_run = read_number(&r, "TM_RUN_PID", UINT64_MAX, pid) == pid;
+  r.speaks = settings->is_run;
+  const char *mismatch = env("TM_MISMATCH");
+  settings->mismatch_given = mismatch && *mismatch;
+  read_limits(&r, settings);
+  read_policy(&r, settings);
+  read_report(&r, settings);
+  settings->serve_fd = (int)read_number(&r, "TM_SERVE_FD", INT_MAX, UINT64_MAX);
+  settings->serve_id = read_number(&r, "TM_SERVE_ID", UINT64_MAX, 0);
+}

@@ -1,0 +1,47 @@
+/*
+ * settings.h - what `tidemark run` says to the library in COMMAND's process: the environment.
+ *
+ *   TM_SOFT, TM_HARD   limits, as tm__size_parse reads them
+ *   TM_POLICY          a policy, as tm__policy_parse reads it
+ *   TM_MISMATCH        see tm_mismatch_set; a preloaded process reports unless it is set
+ *   TM_RUN_PID         the process that serves and reports; its children are none of that. Without
+ *                      it (the library was preloaded by hand) every process is the one
+ *   TM_SERVE_FD        a listening socket that was inherited, and
+ *   TM_SERVE_ID        its inode: another file under that number is not touched
+ *   TM_REPORT          where the report goes: "-" is standard error, else an absolute path
+ *
+ * They stay in the environment: COMMAND may be a shell script that ends in `exec python3 app.py`,
+ * and then it is the same process that starts again.
+ */
+#ifndef TM_HOSTS_MALLOC_SETTINGS_H
+#define TM_HOSTS_MALLOC_SETTINGS_H
+
+#include <tidemark/gc.h>
+
+#include "base/hints.h"
+
+enum { TM__REPORT_PATH = 4096 };
+
+typedef struct tm__settings {
+  int64_t soft_bytes, hard_bytes; /* 0 = none */
+  bool has_policy;
+  tm_policy policy;     /* iff has_policy */
+  char policy_text[48]; /* as it was written; "" = the default */
+  bool mismatch_given;
+  bool is_run;  /* this is the process that serves and reports */
+  int serve_fd; /* -1 = none */
+  uint64_t serve_id;
+  char report[TM__REPORT_PATH]; /* "-", an absolute path, or "" = none */
+} tm__settings;
+
+/* Reads one variable: its value or NULL. tm__os_env, or a test's own. */
+typedef const char *(*tm__env_fn)(const char *name);
+
+/*
+ * Reads the settings of process `pid`. A value that cannot be used is left out and, in the process
+ * that is the one, said in a sentence on the report descriptor. Allocates nothing, and
+ * keeps no pointer into the environment: programs write over it to change their title.
+ */
+TM_HIDDEN void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid);
+
+#endif

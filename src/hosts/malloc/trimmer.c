@@ -1,0 +1,84 @@
+/* trimmer.c - a thread that sleeps on a word of memory until there is something to do. */
+#define _GNU_SOURCE
+#include "hosts/malloc/trimmer.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+#include "base/os.h"
+
+enum { STACK_BYTES = 64 << 10, RETRY_NS = 50000000 };
+
+static _Atomic(uint32_t) requests; /* counts notifies: the word that the thread sleeps on */
+static _Atomic(bool) started;
+
+/* Sleeps until a notify after `seen`, at most `ns` (0: no bound). */
+static void sleep_until_request(uint32_t seen, uint64_t ns)
+{
+  struct timespec bound = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+  (void)syscall(SYS_futex, &requests, FUTEX_WAIT_PRIVATE, seen, ns ? &bound : NULL, NULL, 0);
+}
+
+static void *trim_when_asked(void *context)
+{
+  tm_heap *heap = context;
+  for (;;) {
+    uint32_t seen = atomic_load(&requests);
+    (void)tm_poll(heap);
+    uint64_t wait_ns = 0;
+    if (tm_pending(heap)) { /* held back: there is a time at which it can run */
+      uint64_t due_ns = tm_next_due_ns(heap), now_ns = tm__os_now_ns();
+      wait_ns = due_ns > now_ns ? due_ns - now_ns : RETRY_NS;
+    }
+    sleep_until_request(seen, wait_ns);
+  }
+  return NULL;
+}
+
+/* Inside the program's malloc, with no lock of ours held. The thread gets a small stack and no
+ * signal: the program's own handlers must run on its own threads. */
+static void start(tm_heap *heap)
+{
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  if (pthread_attr_init(&attributes) != 0)
+    return;
+  (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (pthread_create(&thread, &attributes, trim_when_asked, heap) != 0)
+    atomic_store(&started, false); /* the next crossing tries again */
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  (void)pthread_attr_destroy(&attributes);
+}
+
+static void on_notify(void *context, tm_heap *heap)
+{
+  (void)context;
+  int saved = errno;
+  atomic_fetch_add(&requests, 1);
+  if (!atomic_exchange(&started, true))
+    start(heap);
+  else
+    (void)syscall(SYS_futex, &requests, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+  errno = saved;
+}
+
+void tm__trimmer_install(tm_heap *heap)
+{
+  (void)tm_notify_set(heap, on_notify, NULL);
+}
+
+void tm__trimmer_forget(void)
+{
+  atomic_store(&started, false);
+}
