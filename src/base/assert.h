@@ -24,7 +24,8 @@ TM_HIDDEN TM_PRINTF(1, 2) void tm__report(const char *format, ...);
 /* Formats %s %d %u %zu %lu %llu %p %c %x %% into buffer; cuts; always ends it; returns its length.
  * Allocates nothing, takes no lock: snprintf may do both. */
 TM_HIDDEN TM_PRINTF(3, 4) size_t tm__format(char *buffer, size_t capacity, const char *format, ...);
-/* Where reports go; 2 at the start. */
+/* Where reports go; 2 at the start. Once set, only the file that fd is now is written to, under its
+ * number or as standard error, never what the program opened under that number later. */
 TM_HIDDEN void tm__report_fd_set(int fd);
 
 #define tm_require(x) (tm_likely(x) ? (void)0 : tm__fatal("broken promise: %s (%s:%d)", #x, __FILE__, __LINE__))

@@ -20,6 +20,8 @@ TM_HIDDEN void *tm__os_reserve(size_t bytes, size_t alignment);
 TM_HIDDEN int tm__os_unreserve(void *p, size_t bytes);
 /* Makes reserved space usable: zero, not yet backed. */
 TM_HIDDEN int tm__os_commit(void *p, size_t bytes);
+/* Makes reserved space readable as zero; costs no memory until it is committed. */
+TM_HIDDEN int tm__os_readable(void *p, size_t bytes);
 /* Gives the memory behind p back now; it reads as zero afterwards. */
 TM_HIDDEN int tm__os_purge(void *p, size_t bytes);
 /* Moves the pages of `from` to `to` (both ours, both committed, no overlap); `from` reads as zero
@@ -34,6 +36,9 @@ TM_HIDDEN void *tm__os_map(size_t bytes);
 TM_HIDDEN uint64_t tm__os_now_ns(void);
 typedef uint64_t (*tm__clock_fn)(void *ctx);
 TM_HIDDEN void tm__os_clock_set(tm__clock_fn fn, void *ctx);
+
+/* Lets other threads run for about that long. */
+TM_HIDDEN void tm__os_pause(uint64_t ns);
 
 /* A barrier in every thread of the process that runs: afterwards a store before it is seen by
  * their later loads, and their earlier stores are seen by ours. false: the kernel has none. */

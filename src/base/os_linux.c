@@ -85,6 +85,13 @@ int tm__os_commit(void *p, size_t bytes)
   return result;
 }
 
+int tm__os_readable(void *p, size_t bytes)
+{
+  int saved = errno, result = mprotect(p, bytes, PROT_READ) ? -errno : 0;
+  errno = saved;
+  return result;
+}
+
 int tm__os_purge(void *p, size_t bytes)
 {
   if (fault_now())
@@ -154,6 +161,14 @@ uint64_t tm__os_now_ns(void)
   struct timespec now;
   (void)clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void tm__os_pause(uint64_t ns)
+{
+  int saved = errno;
+  struct timespec moment = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+  (void)nanosleep(&moment, NULL);
+  errno = saved;
 }
 
 bool tm__os_barrier_all(void)

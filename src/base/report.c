@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -12,9 +13,33 @@
 
 static _Atomic(int) report_fd = 2;
 
+/* The file behind report_fd when it was set; inode 0 is none. The program may close our descriptor
+ * and get another file under its number: that one is not written to. */
+static struct stat report_file;
+static bool report_file_known;
+
 void tm__report_fd_set(int fd)
 {
+  if (fstat(fd, &report_file) != 0)
+    report_file.st_ino = 0;
+  report_file_known = true;
   atomic_store(&report_fd, fd);
+}
+
+static bool is_report_file(int fd)
+{
+  struct stat st;
+  return fstat(fd, &st) == 0 && st.st_ino == report_file.st_ino && st.st_dev == report_file.st_dev;
+}
+
+/* Where to write now, or -1: the descriptor that was set, or standard error while it is the same
+ * file. */
+static int usable_fd(void)
+{
+  int fd = atomic_load(&report_fd);
+  if (!report_file_known || is_report_file(fd))
+    return fd;
+  return is_report_file(STDERR_FILENO) ? STDERR_FILENO : -1;
 }
 
 typedef struct sink {
@@ -111,7 +136,7 @@ size_t tm__format(char *buffer, size_t capacity, const char *format, ...)
 
 static void write_all(const char *text, size_t length)
 {
-  int fd = atomic_load(&report_fd), saved = errno;
+  int saved = errno, fd = usable_fd();
   while (length) {
     ssize_t n = write(fd, text, length);
     if (n < 0 && errno == EINTR)

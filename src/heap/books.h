@@ -1,0 +1,31 @@
+/*
+ * books.h - adding up the shards' books. Readers take no lock: shards are only ever added to a
+ * heap's list, and a sum that starts with all frees can never show a block freed before it was
+ * allocated.
+ */
+#ifndef TM_HEAP_BOOKS_H
+#define TM_HEAP_BOOKS_H
+
+#include "heap/types.h"
+
+typedef struct tm__sums {
+  uint64_t alloc_bytes, freed_bytes, allocs, frees, reallocs;
+} tm__sums;
+
+/* The size of a block of this class in this pool. */
+TM_INLINE uint32_t tm__pool_block_bytes(const tm_heap *heap, unsigned pool, unsigned cls)
+{
+  uint32_t fixed = heap->pools[pool].block_bytes;
+  return fixed ? fixed : tm__class_bytes[cls];
+}
+
+/* Adds one pool's books over all shards to *sums. */
+TM_HIDDEN void tm__books_pool(const tm_heap *heap, unsigned pool, tm__sums *sums);
+/* Over all pools. */
+TM_HIDDEN void tm__books_heap(const tm_heap *heap, tm__sums *sums);
+/* The bytes that one shard's thread ever freed. */
+TM_HIDDEN uint64_t tm__books_freed(const tm__shard *shard);
+/* live + informed, now. */
+TM_HIDDEN uint64_t tm__books_footprint(const tm_heap *heap);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * credit.h - how a limit that is never exceeded is shared by threads that do not ask.
+ *
+ * A shard may allocate until its gross reaches its wire: its credit. The heap keeps, under its
+ * lock, what it has granted:
+ *
+ *   limit_sum = SUM over shards (limit - settled_freed)      live <= limit_sum, always
+ *
+ * and grants only while limit_sum + informed stays at or below the hard limit. Frees are settled
+ * lazily, which errs on the safe side. Before a request is refused, all credit is called back:
+ * wires go to zero, a barrier runs in every thread, and what is left is exact to the byte.
+ */
+#ifndef TM_HEAP_CREDIT_H
+#define TM_HEAP_CREDIT_H
+
+#include "heap/types.h"
+
+enum {
+  TM_QUANTUM_MIN = 4096,
+  TM_QUANTUM_CALM = 65536,    /* a small heap draws this: its peak is known more exactly */
+  TM_QUANTUM_MAX = 1048576,
+};
+
+typedef enum { TM_DRAW_GRANTED, TM_DRAW_CROSSED, TM_DRAW_REFUSED } tm__draw;
+
+/* Asks for `bytes` more. GRANTED and CROSSED: gross has moved by bytes, the wire is drawn anew;
+ * CROSSED: and the footprint is at or above the trip. REFUSED: the hard limit; nothing changed. */
+TM_HIDDEN tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes);
+
+/* true iff `bytes` were charged to the wire without asking; else the caller must draw. */
+TM_INLINE bool tm__credit_pass(tm__shard *shard, uint64_t bytes)
+{
+  if (tm_likely(tm__ledger_pass(&shard->wire, bytes)))
+    return true;
+  tm__ledger_undo(&shard->wire, bytes);
+  return false;
+}
+
+/* Calls all credit back: the next request of every thread asks. Exact: waits for a barrier. */
+TM_HIDDEN void tm__credit_revoke(tm_heap *heap);
+/* Informed bytes have grown: credit that they no longer leave room for is called back. */
+TM_HIDDEN void tm__credit_informed(tm_heap *heap);
+/* The same without the barrier: for trips, which may be overshot by the published slack. */
+TM_HIDDEN void tm__credit_rearm(tm_heap *heap);
+/* A shard whose thread ends (or starts): its unused credit goes back. Heap's lock held. */
+TM_HIDDEN void tm__credit_return_locked(tm__shard *shard);
+/* slack_bytes: threads times the quantum in force. */
+TM_HIDDEN uint64_t tm__credit_slack(const tm_heap *heap);
+/* Raises the peak to a footprint that was exact. */
+TM_HIDDEN void tm__credit_peak(tm_heap *heap, uint64_t footprint_bytes);
+
+#endif

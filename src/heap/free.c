@@ -1,0 +1,203 @@
+/* free.c - the door from a user pointer to metadata, and the slow twin of the fast free. */
+#include "heap/free.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "heap/fast.h"
+#include "heap/large.h"
+#include "heap/pool.h"
+
+/* ---- Reports -------------------------------------------------------------------------------- */
+
+static _Atomic(int) mismatch_policy = -1; /* -1: not looked into the environment yet */
+
+static tm_mismatch mismatch_now(void)
+{
+  int policy = atomic_load(&mismatch_policy);
+  if (policy >= 0)
+    return (tm_mismatch)policy;
+  const char *text = tm__os_env("TM_MISMATCH");
+  policy = TM_MISMATCH_ABORT;
+  if (text && strcmp(text, "report") == 0)
+    policy = TM_MISMATCH_REPORT;
+  if (text && strcmp(text, "ignore") == 0)
+    policy = TM_MISMATCH_IGNORE;
+  atomic_store(&mismatch_policy, policy);
+  return (tm_mismatch)policy;
+}
+
+int tm_mismatch_set(tm_mismatch policy)
+{
+  if (policy != TM_MISMATCH_ABORT && policy != TM_MISMATCH_REPORT && policy != TM_MISMATCH_IGNORE)
+    return TM_EINVAL;
+  atomic_store(&mismatch_policy, policy);
+  return 0;
+}
+
+static void mixed(tm_heap *heap, const tm__found *found, unsigned asked, const void *p,
+                  bool resizing)
+{
+  tm__shared_add(&heap->mismatches, 1);
+  tm_mismatch policy = mismatch_now();
+  if (policy == TM_MISMATCH_IGNORE)
+    return;
+  const char *with = resizing ? tm__pool_resize_name(heap, asked) : tm__pool_free_name(heap, asked);
+  char line[256];
+  (void)tm__format(line, sizeof line, "family mismatch: allocated by %s, freed by %s: %p, %zu bytes",
+                   tm__pool_alloc_name(heap, found->pool), with, (void *)(uintptr_t)p,
+                   tm_usable_size(p));
+  if (policy == TM_MISMATCH_REPORT)
+    tm__report("%s", line);
+  else
+    tm__fatal("%s", line);
+}
+
+static _Noreturn void not_a_block(const void *p, tm__tag tag)
+{
+  /* A page that was given back remembers the block whose free emptied it. */
+  if (tm__tag_kind(tag) == TM_KIND_FREE && tm__arena.pages[tm__slice_of(p)].freed == p)
+    tm__fatal("double free: %p", (void *)(uintptr_t)p);
+  if (tm__tag_kind(tag) == TM_KIND_FREE)
+    tm__fatal("invalid pointer: %p is on a page that holds nothing", (void *)(uintptr_t)p);
+  const tm_page *page = tm__page_of(p, tag);
+  uint64_t bytes = page->block_bytes ? page->block_bytes : page->large_bytes;
+  uint64_t offset = (uint64_t)((const char *)p - tm__page_address(page));
+  if (page->block_bytes)
+    offset %= bytes;
+  tm__fatal("invalid pointer: %p is %lu bytes into a block of %lu", (void *)(uintptr_t)p, offset,
+            bytes);
+}
+
+/* ---- The door ------------------------------------------------------------------------------- */
+
+tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizing)
+{
+  if (!tm__inside(p))
+    tm__fatal("foreign pointer: %p was not allocated here", (void *)(uintptr_t)p);
+  tm__tag tag = tm__tag_read(tm__slice_of(p));
+  tm__found found = {NULL, tag, tm__tag_pool(tag)};
+  if (tm__tag_kind(tag) == TM_KIND_FREE)
+    not_a_block(p, tag);
+  tm_page *page = found.page = tm__page_of(p, tag);
+  uint64_t offset = (uint64_t)((const char *)p - tm__page_address(page));
+  bool start = tm__tag_kind(tag) == TM_KIND_LARGE
+                 ? offset == 0
+                 : tm__divides(page->inverse, (uint32_t)offset) &&
+                     offset < (uint64_t)page->reserved * page->block_bytes;
+  if (!start)
+    not_a_block(p, tag);
+  const tm_heap *owner = page->shard->heap;
+  if (owner != heap)
+    tm__fatal("wrong heap: %p belongs to heap \"%s\", freed through \"%s\"", (void *)(uintptr_t)p,
+              owner ? owner->name : "closed", heap->name);
+  if (!tm__pool_serves(heap, found.pool, pool))
+    mixed(heap, &found, pool, p, resizing);
+  return found;
+}
+
+/* ---- Going home ----------------------------------------------------------------------------- */
+
+/* The block that the owner or this thread freed last: a second free of it is seen. */
+static bool freed_just_now(const tm__shard *shard, const tm__found *found, const void *p)
+{
+  const tm_page *page = found->page;
+  if (page->shard == shard) {
+    const tm__row *row = shard->rows[found->pool];
+    return row->bins[tm__tag_class(found->tag)].head == p || page->free == p || row->cache == p;
+  }
+  return shard->out[page->shard->id % TM_OUT_SLOTS].first == p;
+}
+
+void tm__block_home(tm__shard *shard, const tm__found *found, void *p)
+{
+  if (found->page->shard == shard)
+    tm__page_put(found->page, p);
+  else
+    tm__shard_gather(shard, found->page, p);
+}
+
+static void free_block(tm__shard *shard, const tm__found *found, void *p)
+{
+  if (tm__tag_kind(found->tag) == TM_KIND_LARGE) {
+    tm__large_free(shard, found->pool, found->page);
+    return;
+  }
+  tm__row *row = tm__shard_row(shard, found->pool);
+  tm_require(row != NULL);
+  if (freed_just_now(shard, found, p))
+    tm__fatal("double free: %p, %u bytes", p, found->page->block_bytes);
+  unsigned cls = tm__tag_class(found->tag);
+  tm__block_home(shard, found, p);
+  tm__row_mark(row, cls);
+  tm__ledger_refund(&row->bins[cls].books);
+}
+
+TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
+{
+  int saved = errno; /* the first call of a thread may allocate thread-specific data */
+  tm__found found = tm__free_door(heap, pool, p, false);
+  tm__shard *shard = tm__shard_get(heap);
+  tm_require(shard != NULL);
+  free_block(shard, &found, p);
+  tm__shard_put(shard);
+  errno = saved;
+}
+
+void tm__free_slow(tm_heap *heap, unsigned pool, void *p)
+{
+  if (p)
+    free_start(heap, pool, p);
+}
+
+void tm_free(tm_heap *heap, tm_family family, void *p)
+{
+  if (tm_unlikely(!tm__free_fast(tm__shard_peek(heap), family, p)))
+    tm__free_slow(heap, family, p);
+}
+
+void tm_pool_free(tm_pool *pool, void *p)
+{
+  if (!p)
+    return;
+  tm_heap *heap = pool->heap;
+  tm__found found = tm__free_door(heap, pool->id, p, false);
+  tm__shard *shard = tm__shard_get(heap);
+  tm_require(shard != NULL);
+  tm__row *row = tm__shard_row(shard, found.pool);
+  tm_require(row != NULL);
+  if (found.pool == pool->id && pool->cache_blocks && found.page->shard == shard &&
+      row->cached < pool->cache_blocks && !freed_just_now(shard, &found, p)) {
+    ((tm__block *)p)->next = row->cache;
+    row->cache = p;
+    row->cached++;
+    tm__ledger_refund(&row->bins[0].books);
+  } else {
+    free_block(shard, &found, p);
+  }
+  tm__shard_put(shard);
+}
+
+/* ---- Questions about a pointer -------------------------------------------------------------- */
+
+int tm_owns(const void *p)
+{
+  return tm__inside(p);
+}
+
+size_t tm_usable_size(const void *p)
+{
+  if (!tm__inside(p))
+    return 0;
+  tm__tag tag = tm__tag_read(tm__slice_of(p));
+  const tm_page *page = tm__page_of(p, tag);
+  switch (tm__tag_kind(tag)) {
+  case TM_KIND_PAGE:
+    return page->block_bytes;
+  case TM_KIND_LARGE:
+    return page->large_bytes;
+  default:
+    return 0;
+  }
+}

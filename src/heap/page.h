@@ -1,0 +1,53 @@
+/*
+ * page.h - pages and bins: where a bin's blocks come from and where they go when they come home.
+ * Everything here is for the thread that owns the shard (or holds the heap's lock over an idle
+ * one); nothing here writes the books of blocks.
+ */
+#ifndef TM_HEAP_PAGE_H
+#define TM_HEAP_PAGE_H
+
+#include "heap/types.h"
+
+/* Fills bin->head: blocks that came home, a page with room, more of the active page, a new page.
+ * false iff the arena has no memory. `pool` is the pool's id, `bytes` the size of a block. */
+TM_HIDDEN bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes);
+
+/* What a counter at zero calls: a full page has room again, or a page is empty. */
+TM_HIDDEN void tm__page_attend(tm_page *page);
+
+/* A block of a page of this shard comes home (the slow way, without the books). */
+TM_HIDDEN void tm__page_put(tm_page *page, tm__block *block);
+
+/* Takes home what other threads freed. true iff there was something. */
+TM_HIDDEN bool tm__shard_drain(tm__shard *shard);
+
+/* Gives every block in the bins back to its page and empty pages to the arena: after it the shard
+ * holds only pages with live blocks. */
+TM_HIDDEN void tm__shard_quiesce(tm__shard *shard);
+
+enum { TM_PICK_PAGES = 8 }; /* how many pages a refill looks at */
+
+/* Blocks of the page that are not home. */
+TM_INLINE uint32_t tm__page_out(const tm_page *page)
+{
+  return page->wait + page->asleep;
+}
+
+TM_INLINE tm_page *tm__page_of(const void *p, tm__tag tag)
+{
+  return &tm__arena.pages[tm__slice_of(p) - tm__tag_offset(tag)];
+}
+
+/* The row of `pool` in shard; made if a host's pool has none here yet. NULL iff no memory. */
+TM_HIDDEN tm__row *tm__shard_row(tm__shard *shard, unsigned pool);
+
+/* Readers look at the bins that are marked only. */
+TM_INLINE void tm__row_mark(tm__row *row, unsigned cls)
+{
+  uint64_t seen = atomic_load_explicit(&row->used[cls >> 6], memory_order_relaxed);
+  if (tm_unlikely(!(seen >> (cls & 63) & 1)))
+    atomic_store_explicit(&row->used[cls >> 6], seen | (uint64_t)1 << (cls & 63),
+                          memory_order_release);
+}
+
+#endif

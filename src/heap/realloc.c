@@ -1,0 +1,114 @@
+/* realloc.c - in place when the class allows, by page tables when large, by copy last. No hook runs
+ * here: the old block is half-way between two places. */
+#include <string.h>
+
+#include "heap/credit.h"
+#include "heap/fast.h"
+#include "heap/free.h"
+#include "heap/large.h"
+#include "heap/pool.h"
+#include "heap/safepoint.h"
+
+/* A resize as it goes. */
+typedef struct resize {
+  tm_heap *heap;
+  tm__found found;
+  size_t old_bytes, n;
+  uint64_t new_bytes; /* usable bytes of the new block */
+  unsigned cls;       /* of the new block; TM_CLASS_LARGE */
+} resize;
+
+/* A block without the books of blocks: only the wire was charged. */
+static void *take_block(tm__shard *shard, const resize *r)
+{
+  unsigned pool = r->found.pool;
+  if (r->cls == TM_CLASS_LARGE)
+    return tm__large_take(shard, pool, r->new_bytes);
+  tm__row *row = tm__shard_row(shard, pool);
+  tm__bin *bin = row ? &row->bins[r->cls] : NULL;
+  if (!bin || (!bin->head && !tm__bin_refill(shard, pool, r->cls, (uint32_t)r->new_bytes)))
+    return NULL;
+  tm__block *block = bin->head;
+  bin->head = block->next;
+  return block;
+}
+
+/* Copies into another block; the books see one resize. */
+static void *move(tm__shard *shard, const resize *r, void *p)
+{
+  uint64_t more = r->new_bytes > r->old_bytes ? r->new_bytes - r->old_bytes : 0;
+  if (more && !tm__credit_pass(shard, more) && !tm__safepoint_charge(shard, more, false))
+    return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
+  void *to = take_block(shard, r);
+  if (!to) {
+    tm__ledger_undo(&shard->wire, more);
+    return tm__heap_fail(r->heap, TM_FAIL_OS);
+  }
+  memcpy(to, p, r->old_bytes < r->n ? r->old_bytes : r->n);
+  if (tm__tag_kind(r->found.tag) == TM_KIND_LARGE)
+    tm__large_drop(r->found.page);
+  else
+    tm__block_home(shard, &r->found, p);
+  tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
+  return to;
+}
+
+/* A block of a fixed pool that outgrows it leaves the pool: an alloc and a free. */
+static void *leave_pool(const resize *r, unsigned pool, void *p)
+{
+  void *to = tm__alloc_slow(r->heap, pool, r->n);
+  if (!to)
+    return NULL;
+  memcpy(to, p, r->old_bytes < r->n ? r->old_bytes : r->n);
+  tm__free_slow(r->heap, r->found.pool, p);
+  return to;
+}
+
+/* In place when it fits and does not waste more than half: shrinking by a little moves nothing. */
+static bool stays(const resize *r)
+{
+  return r->n <= r->old_bytes && (r->n >= r->old_bytes / 2 || r->old_bytes <= 64);
+}
+
+static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
+{
+  bool large = tm__tag_kind(r->found.tag) == TM_KIND_LARGE;
+  if (large && r->n > TM_BLOCK_MAX)
+    return tm__large_resize(shard, r->found.pool, r->found.page, r->n);
+  if (stays(r)) {
+    tm__row *row = tm__shard_row(shard, r->found.pool);
+    tm__ledger_resize(&(row ? row : &shard->own[0])->books, r->old_bytes, r->old_bytes);
+    return p;
+  }
+  if (r->heap->pools[r->found.pool].block_bytes)
+    return leave_pool(r, pool, p);
+  r->cls = r->n > TM_BLOCK_MAX ? TM_CLASS_LARGE : tm__class_of(r->n);
+  r->new_bytes =
+    r->cls == TM_CLASS_LARGE ? tm__large_usable(r->n) : (uint64_t)tm__class_bytes[r->cls];
+  return move(shard, r, p);
+}
+
+void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n)
+{
+  if (!p) {
+    void *fresh = tm__alloc_fast(tm__shard_peek(heap), pool, n);
+    return fresh ? fresh : tm__alloc_slow(heap, pool, n);
+  }
+  if (n > PTRDIFF_MAX)
+    return tm__heap_fail(heap, TM_FAIL_OVERFLOW);
+  resize r = {.heap = heap, .found = tm__free_door(heap, pool, p, true), .n = n};
+  if (!tm__large_possible(n))
+    return tm__heap_fail(heap, TM_FAIL_OS);
+  r.old_bytes = tm_usable_size(p);
+  tm__shard *shard = tm__shard_get(heap);
+  if (!shard)
+    return tm__heap_fail(heap, TM_FAIL_OS);
+  void *to = resize_with(shard, &r, pool, p);
+  tm__shard_put(shard);
+  return to;
+}
+
+void *tm_realloc(tm_heap *heap, tm_family family, void *p, size_t n)
+{
+  return tm__realloc_from(heap, family, p, n);
+}

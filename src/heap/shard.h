@@ -1,0 +1,51 @@
+/*
+ * shard.h - which shard a thread uses, and how shards come and go.
+ *
+ * Of the default heap a thread finds its shard in one thread-local load; before its first request,
+ * and again after its end, that is the *empty shard*: no blocks, a wire of zero, a key that no tag
+ * has. So the fast paths have no branch for start-up.
+ */
+#ifndef TM_HEAP_SHARD_H
+#define TM_HEAP_SHARD_H
+
+#include "heap/types.h"
+
+TM_HIDDEN extern tm__shard tm__empty_shard;
+/* The calling thread's shard of the default heap, or the empty shard. */
+TM_HIDDEN extern TM_TLS tm__shard *tm__self;
+
+/* The calling thread's shard of heap; found, adopted or made. NULL iff there is no memory. Every
+ * get is followed by a put: when the thread is past its destructors, the shard is only lent. */
+TM_HIDDEN tm__shard *tm__shard_get(tm_heap *heap);
+TM_HIDDEN void tm__shard_put(tm__shard *shard);
+
+/* As get, but never makes one: the empty shard when the thread has none. One or two loads. */
+TM_HIDDEN tm__shard *tm__shard_of_others(tm_heap *heap);
+TM_INLINE tm__shard *tm__shard_peek(tm_heap *heap)
+{
+  if (tm_likely(heap->is_default))
+    return tm__self;
+  return heap->one ? heap->one : tm__shard_of_others(heap);
+}
+
+/* A new shard in heap's list (a heap for one thread makes its own at once). NULL iff no memory. */
+TM_HIDDEN tm__shard *tm__shard_new(tm_heap *heap);
+
+/* Sends the frees that were gathered for other shards home. */
+TM_HIDDEN void tm__shard_send(tm__shard *shard);
+/* Gathers one block for its owner. */
+TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm_page *page, tm__block *block);
+
+/* Flushes and sweeps every idle shard of heap. */
+TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap);
+
+/* heap is closing: its shards' structs may be used again by other heaps. */
+TM_HIDDEN void tm__shards_recycle(tm_heap *heap);
+
+/* In a forked child: shards of threads that are gone are left alone, their locks made new. */
+TM_HIDDEN void tm__shards_fork_child(tm_heap *heap);
+
+/* Makes the key whose destructor hands shards back; once, at start-up. */
+TM_HIDDEN void tm__shard_key_init(void);
+
+#endif

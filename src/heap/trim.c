@@ -1,0 +1,25 @@
+/* trim.c - see trim.h. What cannot be reached: pages in the bins of other threads that live. */
+#include "heap/trim.h"
+
+#include "heap/arena.h"
+#include "heap/heap.h"
+#include "heap/page.h"
+#include "heap/shard.h"
+
+uint64_t tm__trim_run(tm_heap *heap)
+{
+  tm__shard *mine = tm__shard_peek(heap);
+  if (mine != &tm__empty_shard) {
+    tm__shard_send(mine);
+    tm__shard_quiesce(mine);
+  }
+  tm__shards_sweep_idle(heap);
+  uint64_t returned = 0, purged = tm__arena_purge(0, &returned);
+  tm__shared_add(&heap->released_bytes, purged);
+  return returned;
+}
+
+uint64_t tm_trim(tm_heap *heap)
+{
+  return heap && tm__heap_startup() ? tm__trim_run(heap) : 0;
+}

@@ -1,0 +1,259 @@
+/*
+ * types.h - the map of the heap: who holds what. Read this and the code needs little.
+ *
+ *   process      tm__arena   one address range, cut into slices of 64 KiB
+ *     slice      tag         8 bytes: who owns it. The only thing that free() must read.
+ *     page run   tm_page     64 bytes, out of line: blocks of one size for one pool
+ *   heap         tm_heap     books, limits, engine, pools; a list of shards
+ *     shard      tm__shard   one thread's part: its rows, its wire, its remote list
+ *       row      tm__row     one pool in one shard: its bins, its books
+ *         bin    tm__bin     one size class: the list that malloc pops
+ *
+ * A block is in exactly one of five places:
+ *
+ *   user  <-pop-  bin.head  <-refill-  page.free  <-drain-  shard.remote  <-flush-  shard.out
+ *     |              ^  (its page is the bin's active one)     ^                       ^
+ *     +--free, own---+-----------> page.free                   +----- free, other -----+
+ *
+ * Conservation, per page:   out + |page.free| + uncarved == reserved,   out == wait + asleep
+ *   where out counts the blocks that are with users, in the active bin, in a pool's cache or on
+ *   their way home
+ * Conservation, per heap:   span == usable + waste,   usable == live + free
+ */
+#ifndef TM_HEAP_TYPES_H
+#define TM_HEAP_TYPES_H
+
+#include <tidemark/heap.h>
+#include <tidemark/pool.h>
+#include <tidemark/stats.h>
+
+#include "base/atomics.h"
+#include "base/os.h"
+#include "gc/engine.h"
+#include "heap/class.h"
+#include "stats/ledger.h"
+
+enum {
+  TM_SLICE_SHIFT = 16,
+  TM_SLICE = 1 << TM_SLICE_SHIFT,
+  TM_MEDIUM_SLICES = 8, /* a page of blocks above TM_SMALL_MAX */
+  TM_CARVE_BYTES = 4096, /* a page is carved, and so first touched, in steps of this */
+  TM_POOL_C = 3,         /* pools 0 to 2 are the families; 3 is what the malloc shim serves */
+  TM_POOLS_BUILT_IN = 4,
+  TM_POOLS_MAX = 254,
+  TM_SHARDS_MAX = 65000,
+  TM_HEAPS_MAX = 4096,
+  TM_OUT_SLOTS = 8,        /* owners that a shard gathers frees for */
+  TM_OUT_BYTES = 16384,    /* and how much of each before it sends them home */
+  TM_TAGS_MAX = 64,
+  TM_HANDLE_CHUNKS = 20,
+};
+
+/* A free block. The link is atomic because heap_check may look while the owner works. */
+typedef struct tm__block {
+  struct tm__block *next;
+} tm__block;
+
+/*
+ * The tag of a slice, in one word so that free() needs one load and one compare:
+ *
+ *   63      56 55            40 39    32 31    24 23                     0
+ *   [ kind   ] [ shard id     ] [ pool ] [ class ] [ slices from the head ]
+ *
+ * kind, shard and pool together are the *key*: equal to the freeing thread's key for its family
+ * iff the slice is in use, belongs to this heap, to this thread and to this family.
+ */
+typedef uint64_t tm__tag;
+enum { TM_KIND_FREE = 0, TM_KIND_PAGE = 1, TM_KIND_LARGE = 2 };
+
+TM_INLINE tm__tag tm__tag_make(unsigned kind, unsigned shard, unsigned pool, unsigned cls)
+{
+  return (tm__tag)kind << 56 | (tm__tag)shard << 40 | (tm__tag)pool << 32 | (tm__tag)cls << 24;
+}
+TM_INLINE unsigned tm__tag_kind(tm__tag tag) { return (unsigned)(tag >> 56); }
+TM_INLINE uint32_t tm__tag_key(tm__tag tag) { return (uint32_t)(tag >> 32); }
+TM_INLINE unsigned tm__tag_pool(tm__tag tag) { return (unsigned)(tag >> 32) & 255; }
+TM_INLINE unsigned tm__tag_class(tm__tag tag) { return (unsigned)(tag >> 24) & 255; }
+TM_INLINE uint32_t tm__tag_offset(tm__tag tag) { return (uint32_t)tag & 0xffffff; }
+
+typedef struct tm__shard tm__shard;
+
+/* Metadata of a page run, valid at its head slice. One cache line, next to no user data. */
+typedef struct tm_page {
+  tm__block *free;       /* blocks that came home; owner only */
+  uint32_t wait;         /* frees until the owner must look: wake or retire */
+  uint32_t asleep;       /* out - wait: what remains when a full page wakes */
+  uint32_t carved;       /* blocks made so far */
+  uint32_t reserved;     /* blocks that fit */
+  uint32_t block_bytes;  /* of a large run: 0 */
+  uint32_t slices;
+  uint64_t inverse;      /* of block_bytes */
+  tm__shard *shard;      /* owner; of a large run: any shard of its heap */
+  union {
+    struct {
+      struct tm_page *next, *prev; /* the bin's queue of pages with room */
+    };
+    struct {
+      uint64_t large_bytes; /* usable bytes */
+      void *freed;          /* of a free run: the block whose free made it so */
+    };
+  };
+} tm_page;
+_Static_assert(sizeof(tm_page) == TM_CACHE_LINE, "one line a page");
+
+/* One size class of one pool in one shard: two to a cache line. */
+typedef struct tm__bin {
+  tm__block *head; /* blocks of `active` that are ready to hand out */
+  tm_page *active;
+  tm__ledger_bin books;
+} tm__bin;
+
+/* Pages of a bin that have room, first to be used first. */
+typedef struct tm__queue {
+  tm_page *first, *last;
+  uint32_t length;
+} tm__queue;
+
+/* One pool in one shard. */
+typedef struct tm__row {
+  tm__bin bins[TM_CLASSES];
+  tm__ledger_row books;
+  _Atomic(uint64_t) used[2]; /* bit per class that ever counted: readers skip the rest */
+  tm__queue queues[TM_CLASSES];
+  tm__block *cache; /* TM_POOL_CACHED: freed blocks at hand, of any page; they count as out */
+  uint32_t cached;
+} tm__row;
+
+/* Frees on their way to another thread's shard. */
+typedef struct tm__out {
+  tm__shard *to;
+  tm__block *first, *last;
+  uint32_t bytes;
+} tm__out;
+
+/* One thread's part of a heap. */
+struct tm__shard {
+  uint32_t key;             /* tag key of pool 0; + pool for the others. Empty shard: 0 */
+  uint32_t id;
+  tm_heap *heap;
+  tm__ledger_wire wire;     /* see ledger.h; the credit drawn from the heap */
+  tm__row *rows[TM_POOLS_MAX + 1]; /* built-in ones point to `own`; a host pool's are made late */
+  tm__row own[TM_POOLS_BUILT_IN];
+  tm__out out[TM_OUT_SLOTS];
+
+  /* guarded by the heap's lock */
+  uint64_t limit;           /* gross that the heap has granted: wire, or gross when revoked */
+  uint64_t settled_freed;   /* freed bytes that the heap's sum knows of */
+  bool idle;                /* its thread has ended: may be adopted or swept */
+  bool orphan;              /* its thread did not come along through fork: do not touch */
+  tm__shard *next;          /* all shards of the heap; set once, before it is published */
+  tm__shard *next_idle;
+  tm__shard *next_of_thread; /* the thread's other heaps; owner only */
+
+  /* Written by other threads: on a line of its own. */
+  TM_ALIGNED(TM_CACHE_LINE) _Atomic(tm__block *) remote;
+};
+
+/* An allocator inside a heap: what the shards' rows of this index are. */
+struct tm_pool {
+  tm_heap *heap;
+  char name[32];
+  tm_family family;
+  unsigned id;
+  tm_pool_kind kind;
+  uint32_t block_bytes;  /* FIXED, CACHED: rounded up to 16; else 0 */
+  uint32_t cache_blocks;
+  _Atomic(bool) used;    /* the slot holds a pool */
+};
+
+typedef struct tm__inform_tag {
+  char name[64];
+  _Atomic(int64_t) bytes, peak;
+  bool complained;
+} tm__inform_tag;
+
+/* One movable block; free ones are linked by `next`. */
+typedef struct tm__handle_entry {
+  void *block;
+  size_t bytes;
+  uint32_t generation, locks;
+  uint32_t next;
+} tm__handle_entry;
+
+struct tm_heap {
+  char name[32];
+  tm_delivery delivery;
+  tm_threads threads;
+  bool is_default;
+  unsigned slot;                   /* in the table of heaps */
+  tm_heap *next_unused;            /* of a closed heap's struct */
+  tm__shard *one;                  /* TM_ONE_THREAD: its shard, else NULL */
+  _Atomic(tm__shard *) shards;     /* all, newest first; only grows */
+  _Atomic(uint32_t) shard_count;
+  _Atomic(uint32_t) busy_shards;   /* with a living thread */
+  _Atomic(uint32_t) pool_count;    /* slots of `pools` ever used */
+  struct tm_pool pools[TM_POOLS_MAX + 1];
+
+  /* the books that no shard keeps; atomics, written on slow paths */
+  _Atomic(int64_t) informed_bytes;
+  tm__counter informed_added_bytes; /* gross: positive informs, ever */
+  tm__counter peak_bytes;
+  tm__counter span_bytes, usable_bytes, page_count;
+  tm__counter failures[TM_FAIL_COUNT];
+  tm__counter acquired_bytes, released_bytes;
+  tm__counter mismatches;
+  tm__counter meta_bytes;           /* shards and rows of this heap */
+  tm__counter slack_bytes;
+  tm__counter fixable_bytes;        /* as of the last count */
+
+  tm__lock lock;                   /* guards what follows, and the shards' marked fields */
+  tm__shard *idle;
+  int64_t limit_sum;               /* SUM shard.limit - settled_freed: never below live */
+  tm__lock tags_lock;
+  tm__inform_tag tags[TM_TAGS_MAX + 1]; /* the last one is "other" */
+  _Atomic(uint32_t) tag_count;
+  tm__lock handles_lock;
+  tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
+  uint32_t handle_count;           /* entries ever used */
+  uint32_t handle_free;            /* first free one, 1-based; 0 = none */
+  uint64_t fixable_at_ns;
+  tm__engine engine;
+};
+
+/* ---- The arena as everybody sees it --------------------------------------------------------- */
+
+typedef struct tm__arena_view {
+  char *base;
+  size_t bytes;   /* 0 until the arena is there: then every pointer is foreign */
+  _Atomic(tm__tag) *tags;
+  tm_page *pages;
+} tm__arena_view;
+
+TM_HIDDEN extern tm__arena_view tm__arena;
+
+TM_INLINE bool tm__inside(const void *p)
+{
+  return (uintptr_t)p - (uintptr_t)tm__arena.base < tm__arena.bytes;
+}
+TM_INLINE uint32_t tm__slice_of(const void *p)
+{
+  return (uint32_t)(((uintptr_t)p - (uintptr_t)tm__arena.base) >> TM_SLICE_SHIFT);
+}
+TM_INLINE tm__tag tm__tag_read(uint32_t slice)
+{
+  return atomic_load_explicit(&tm__arena.tags[slice], memory_order_relaxed);
+}
+TM_INLINE char *tm__slice_address(uint32_t slice)
+{
+  return tm__arena.base + ((size_t)slice << TM_SLICE_SHIFT);
+}
+TM_INLINE uint32_t tm__page_slice(const tm_page *page)
+{
+  return (uint32_t)(page - tm__arena.pages);
+}
+TM_INLINE char *tm__page_address(const tm_page *page)
+{
+  return tm__slice_address(tm__page_slice(page));
+}
+
+#endif
