@@ -56,7 +56,7 @@ size_t tm__spans_bytes(uint32_t slices)
       break;
     nodes = (nodes + TM_SPANS_FAN - 1) / TM_SPANS_FAN;
   }
-  return bytes;
+  return (bytes + 63) & ~(size_t)63; /* several sets stand in a row */
 }
 
 void tm__spans_init(tm__spans *spans, void *memory, uint32_t slices)
