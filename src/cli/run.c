@@ -13,16 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <tidemark/monitor.h>
 #include <unistd.h>
 
-#include "cli/address.h"
 #include "cli/commands.h"
 #include "cli/elf.h"
 #include "cli/library.h"
 #include "cli/memory.h"
 #include "cli/run_options.h"
+#include "cli/serve.h"
 #include "cli/target.h"
 
 /* What COMMAND gets, all of it known to be good. */
@@ -47,38 +47,14 @@ static int find_command(plan *p, tm__complaint *complaint)
   return tm__target_find(*p->options.command, &around, &p->target, complaint);
 }
 
-/* Out of the way of the descriptors that programs and shells choose by number. */
-static int move_high(int fd)
-{
-  struct rlimit limit;
-  int least = 500;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur <= 512)
-    least = (int)limit.rlim_cur / 2;
-  int high = fcntl(fd, F_DUPFD, least);
-  if (high < 0)
-    return fd;
-  (void)close(fd);
-  return high;
-}
-
 static int open_serve(plan *p, tm__complaint *complaint)
 {
+  char monitor[PATH_MAX];
   p->serve_fd = -1;
   if (!p->options.serve)
     return 0;
-  tm__address address;
-  int result = tm__address_parse(p->options.serve, &address, complaint);
-  if (result)
-    return result;
-  char monitor[PATH_MAX];
-  result = tm__library_find(p->self, "libtidemark-monitor.so", monitor, complaint);
-  if (result)
-    return result;
-  result = tm__address_listen(&address, &p->serve_fd, complaint);
-  if (result)
-    return result;
-  p->serve_fd = move_high(p->serve_fd);
-  return 0;
+  int result = tm__library_find(p->self, "libtidemark-monitor.so", monitor, complaint);
+  return result ? result : tm__serve_open(p->options.serve, &p->serve_fd, complaint);
 }
 
 /* The report's absolute name, since COMMAND may go elsewhere; the file is made now, so that a
@@ -169,9 +145,9 @@ static int leap(const plan *p, tm__complaint *complaint)
   if (!set_environment(p))
     return tm__complain(complaint, TM_EXIT_FAILED, "there is no memory for the environment");
   if (p->serve_fd >= 0) {
-    char name[192];
-    tm__address_name(p->serve_fd, name, sizeof name);
-    (void)fprintf(stderr, "tidemark: serving %s\n", name);
+    char url[192];
+    (void)tm_monitor_listen_url(p->serve_fd, url, sizeof url);
+    (void)fprintf(stderr, "tidemark: serving %s\n", url);
   }
   (void)execv(p->target.path, p->options.command);
   if (errno == ENOEXEC)
