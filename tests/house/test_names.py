@@ -65,7 +65,8 @@ def project_files():
 class Exports(unittest.TestCase):
     def setUp(self):
         if not BUILD:
-            self.skipTest("no build to look at: run by ctest, or set TIDEMARK_BUILD")
+            print("SKIP: no build to look at: run by ctest, or set TIDEMARK_BUILD")
+            self.skipTest("no build")
         self.libraries = {name: Path(BUILD) / "lib" / name for name in EXPORTS}
         self.libraries = {n: path for n, path in self.libraries.items() if path.exists()}
 
@@ -93,7 +94,8 @@ class Exports(unittest.TestCase):
     def test_preload_stands_alone(self):
         path = self.libraries.get("libtidemark-preload.so")
         if not path:
-            self.skipTest("the preload library is not built")
+            print("SKIP: the preload library is not part of this build")
+            self.skipTest("no preload library")
         run = subprocess.run(["readelf", "-dW", str(path)], capture_output=True, text=True, check=True)
         self.assertNotRegex(run.stdout, r"NEEDED.*tidemark")
         self.assertRegex(run.stdout, r"FLAGS_1.*NODELETE")

@@ -40,6 +40,7 @@ class Verdict(unittest.TestCase):
         self.assertEqual(run_of(case("notrun", "SKIP: no swap here", "<skipped/>")),
                          (1, [], ["t: SKIP: no swap here"]))
         self.assertEqual(len(run_of(case("run", "[  SKIPPED ] test_x"))[1]), 1)
+        self.assertEqual(len(run_of(case("run", "OK (skipped=1)"))[1]), 1)
         self.assertEqual(run_of(case("run", "SKIP: why\n[  SKIPPED ] test_x"))[1], [])
 
     def test_nothing_at_all(self):
