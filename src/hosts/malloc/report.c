@@ -6,7 +6,7 @@
 #include "stats/emit.h"
 #include "stats/units.h"
 
-enum { LABEL = 19, NUMBER = 12 };
+enum { LABEL = 20, NUMBER = 12 };
 
 /* ---- Columns -------------------------------------------------------------------------------- */
 
@@ -16,10 +16,12 @@ static void pad(tm__emit *e, size_t from, size_t to)
     tm__emit_char(e, ' ');
 }
 
+/* Cut, so that a long name of a host's pool does not push its numbers aside. */
 static void left(tm__emit *e, const char *text, size_t width)
 {
-  tm__emit_text(e, text);
-  pad(e, strlen(text), width);
+  size_t length = strlen(text);
+  tm__emit_bytes(e, text, length < width ? length : width);
+  pad(e, length, width);
 }
 
 static void right(tm__emit *e, const char *text, size_t width)
@@ -128,7 +130,7 @@ static void emit_levels(tm__emit *e, const tm__facts *f)
   if (s->informed_bytes) {
     tm__emit_text(e, ", with ");
     emit_size(e, s->informed_bytes > 0 ? (uint64_t)s->informed_bytes : 0);
-    tm__emit_text(e, " of external memory informed on top");
+    tm__emit_text(e, " outside told of");
   }
   tm__emit_char(e, '\n');
 
@@ -145,10 +147,8 @@ static void emit_system(tm__emit *e, const tm__facts *f)
   start_line(e, "kept at exit", s->committed_bytes);
   emit_size(e, s->live_bytes);
   tm__emit_text(e, " live, ");
-  emit_size(e, s->free_bytes + s->waste_bytes);
-  tm__emit_text(e, " free among it, ");
-  emit_size(e, s->dirty_bytes);
-  tm__emit_text(e, " free apart, ");
+  emit_size(e, s->free_bytes + s->waste_bytes + s->dirty_bytes);
+  tm__emit_text(e, " free, ");
   emit_size(e, s->meta_bytes);
   tm__emit_text(e, " books\n");
 
@@ -210,15 +210,45 @@ static void emit_runs(tm__emit *e, const tm__facts *f)
     tm__emit_char(e, '\n');
   }
   uint64_t per_mille = f->elapsed_ns ? spent_ns / (f->elapsed_ns / 1000 + 1) : 0;
-  tm__emit_text(e, "  All of it took ");
+  tm__emit_text(e, "  Together they took ");
   tm__emit_u64(e, per_mille / 10);
   tm__emit_char(e, '.');
   tm__emit_u64(e, per_mille % 10);
-  tm__emit_text(e, " % of the time.\n");
+  tm__emit_text(e, " % of the run.\n");
 }
 
-/* Nothing ran: the reason, in a sentence. */
-static void emit_no_runs(tm__emit *e, const tm__facts *f)
+/* Decisions not to act, those that a person can do something about. */
+static const struct {
+  tm_verdict verdict;
+  const char *why;
+} held_back[] = {
+    {TM_SUPPRESSED_COOLDOWN, "so soon after the last run"},
+    {TM_SUPPRESSED_CAP, "for lack of time left under the cap"},
+    {TM_SUPPRESSED_FLOOR, "with too little allocated since the last run"},
+    {TM_SUPPRESSED_INEFFECTIVE, "because runs freed next to nothing"},
+    {TM_SUPPRESSED_YIELD, "because it promised little"},
+    {TM_SUPPRESSED_REENTRANT, "inside another action"},
+};
+
+static bool emit_held_back(tm__emit *e, const tm__facts *f)
+{
+  bool first = true;
+  for (size_t i = 0; i < TM_ARRAY_LEN(held_back); i++) {
+    uint64_t times = sum_suppressed(f, held_back[i].verdict);
+    if (!times)
+      continue;
+    tm__emit_text(e, first ? "  Held back: " : ",\n             ");
+    emit_counted(e, times, "time ", "times ");
+    tm__emit_text(e, held_back[i].why);
+    first = false;
+  }
+  if (!first)
+    tm__emit_text(e, ".\n");
+  return !first;
+}
+
+/* Nothing ran, and nothing was held back: the reason, in a sentence. */
+static void emit_quiet(tm__emit *e, const tm__facts *f)
 {
   const tm_stats *s = &f->stats;
   if (!s->trip_bytes) {
@@ -231,34 +261,6 @@ static void emit_no_runs(tm__emit *e, const tm__facts *f)
                        : "  No collection was needed: the footprint never crossed its trip of ");
   emit_size(e, s->trip_bytes);
   tm__emit_text(e, crossed ? ", but nothing in this\n  program can act on it.\n" : ".\n");
-}
-
-/* Decisions not to act, those that a person can do something about. */
-static void emit_suppressed(tm__emit *e, const tm__facts *f)
-{
-  static const struct {
-    tm_verdict verdict;
-    const char *why;
-  } reasons[] = {
-      {TM_SUPPRESSED_COOLDOWN, "so soon after the last run"},
-      {TM_SUPPRESSED_CAP, "for lack of time left under the cap"},
-      {TM_SUPPRESSED_FLOOR, "with too little allocated since the last run"},
-      {TM_SUPPRESSED_INEFFECTIVE, "because runs freed next to nothing"},
-      {TM_SUPPRESSED_YIELD, "because it promised little"},
-      {TM_SUPPRESSED_REENTRANT, "inside another action"},
-  };
-  bool first = true;
-  for (size_t i = 0; i < TM_ARRAY_LEN(reasons); i++) {
-    uint64_t times = sum_suppressed(f, reasons[i].verdict);
-    if (!times)
-      continue;
-    tm__emit_text(e, first ? "  Held back: " : ",\n             ");
-    emit_counted(e, times, "time ", "times ");
-    tm__emit_text(e, reasons[i].why);
-    first = false;
-  }
-  if (!first)
-    tm__emit_text(e, ".\n");
 }
 
 /* ---- Where the bytes are -------------------------------------------------------------------- */
@@ -346,11 +348,11 @@ size_t tm__facts_text(const tm__facts *facts, char *buffer, size_t capacity)
   emit_levels(&e, facts);
   emit_system(&e, facts);
   tm__emit_char(&e, '\n');
-  if (sum_runs(facts))
+  bool ran = sum_runs(facts) > 0;
+  if (ran)
     emit_runs(&e, facts);
-  else
-    emit_no_runs(&e, facts);
-  emit_suppressed(&e, facts);
+  if (!emit_held_back(&e, facts) && !ran)
+    emit_quiet(&e, facts);
   emit_pools(&e, facts);
   emit_failures(&e, facts);
   emit_mismatches(&e, facts);

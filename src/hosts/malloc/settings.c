@@ -36,11 +36,13 @@ static uint64_t read_number(const reader *r, const char *name, uint64_t most, ui
 {
   const char *text = r->env(name), *at = text;
   uint64_t value = 0;
+  bool fits = true;
   if (!text || !*text)
     return otherwise;
-  for (; *at >= '0' && *at <= '9' && value <= most / 10; at++)
-    value = value * 10 + (uint64_t)(*at - '0');
-  if (!*at && value <= most)
+  for (; *at >= '0' && *at <= '9'; at++)
+    fits = fits && !__builtin_mul_overflow(value, 10u, &value) &&
+           !__builtin_add_overflow(value, (uint64_t)(*at - '0'), &value);
+  if (!*at && fits && value <= most)
     return value;
   complain(r, name, text, "it is not a number that 'tidemark run' sets");
   return otherwise;
