@@ -64,7 +64,8 @@ typedef enum {
   X(TM_REASON_PRESSURE, 7, "pressure")                                                             \
   X(TM_REASON_YOUNG, 8, "young")                                                                   \
   X(TM_REASON_HARD, 9, "hard")                                                                     \
-  X(TM_REASON_MORE, 10, "more")
+  X(TM_REASON_MORE, 10, "more")                                                                    \
+  X(TM_REASON_FRAGMENTED, 11, "fragmented")
 #define TM__REASON_ENUM(name, bit, text) name = 1 << (bit),
 enum { TM_REASONS(TM__REASON_ENUM) TM_REASON_NONE = 0 };
 #undef TM__REASON_ENUM
@@ -120,7 +121,8 @@ TM_API int tm_hook_remove(tm_hook *hook);
 /* Called once when pending goes from 0 to 1, by the thread that crossed. It must be
  * async-signal-safe in spirit: allocate nothing, take no lock that the host may hold. */
 typedef void (*tm_notify_fn)(void *ctx, tm_heap *heap);
-TM_API int tm_notify_set(tm_heap *heap, tm_notify_fn fn, void *ctx); /* NULL removes; 0 or TM_EINVAL */
+/* NULL removes. 0, or TM_EINVAL iff heap is NULL. */
+TM_API int tm_notify_set(tm_heap *heap, tm_notify_fn fn, void *ctx);
 
 /* ---- Limits --------------------------------------------------------------------------------- */
 
@@ -160,7 +162,7 @@ typedef struct tm_policy {
   uint64_t growth_floor_bytes;        /* GROWTH: least headroom. 4 MiB */
   uint64_t debt_bytes;                /* DEBT: first debt. 16 MiB */
   unsigned collector_share_percent;   /* SQRT: share of time for the collector, sets c. 2 */
-  uint64_t young_bytes;               /* generational hosts: first young budget. 8 MiB */
+  uint64_t young_bytes;               /* two generations: least young budget, 0 = none. 8 MiB */
   uint64_t min_interval_ms;           /* least time between two runs of a rung. 0 */
   unsigned cpu_cap_percent;           /* share of time for all actions. 50 */
   tm_end end;                         /* TM_END_FAIL */
@@ -170,8 +172,9 @@ typedef struct tm_policy {
 TM_API void tm_policy_init(tm_policy *policy);
 
 /* Takes a copy. 0, TM_EINVAL iff an argument is NULL, not stamped, or a field is out of range
- * (unknown kinds, growth_percent 0 with GROWTH, percent of time above 100), TM_ENOTSUP iff it asks
- * for a policy that this version does not have. The old policy stays on error. */
+ * (unknown kinds, growth_percent 0 with GROWTH, fixed_bytes 0 with FIXED, a share of time above
+ * 100 percent, an unknown end), TM_ENOTSUP iff it asks for a policy that this version does not
+ * have. The old policy stays on error. */
 TM_API int tm_policy_set(tm_heap *heap, const tm_policy *policy);
 TM_API int tm_policy_get(const tm_heap *heap, tm_policy *out); /* out->size stamped by the caller */
 
@@ -233,7 +236,7 @@ typedef struct tm_action_row {
   uint64_t reclaimed_bytes_total;                  /* fall of the footprint; trim: bytes returned */
   uint64_t duration_ns_total, duration_max_ns;
   uint64_t suppressed_total[TM_VERDICT_COUNT];     /* by verdict */
-  uint64_t duration_histogram[8];  /* runs of at most 10 us, 100 us, 1 ms, 10 ms, 100 ms, 1 s, 10 s, more */
+  uint64_t duration_histogram[8];  /* runs up to 10 us, 100 us, 1 ms, ... 10 s, and longer ones */
 } tm_action_row;
 
 /* 1 = *row written, 0 = kind out of range, TM_EINVAL. */
@@ -250,24 +253,26 @@ typedef struct tm_inputs {
   uint64_t committed_bytes, dirty_bytes, fixable_bytes;
   uint64_t soft_limit_bytes, hard_limit_bytes; /* 0 = none */
   uint64_t shared_headroom_bytes; /* SHARED: E_i of this heap, from the group */
-  uint64_t need_bytes;            /* a request that does not fit; 0 = none */
-  tm_pressure pressure;           /* as posted; the engine decays it */
+  uint64_t need_bytes;            /* a request that waits, not yet in the footprint; 0 = none */
+  tm_pressure pressure;           /* an event at now_ns; NONE = no event since the last call */
   unsigned hooks;                 /* 1 << tm_hook_kind for each registered kind */
   unsigned reasons;               /* latched reasons to start with */
   int emergency;                  /* 1: the one round before a request fails */
+  uint64_t informed_bytes;        /* part of the footprint that is not in committed_bytes */
 } tm_inputs;
 
 typedef struct tm_policy_state tm_policy_state; /* below; plain data, copied by assignment */
 
 /* What to do. */
 typedef struct tm_decision {
-  tm_verdict verdict;       /* TM_FIRED: run `kind` now. SUPPRESSED_*: why not */
+  tm_verdict verdict;       /* TM_FIRED: run `kind` now. SUPPRESSED_*: why not. COUNT: no kind */
   int kind;                 /* the rung; -1: nothing is due at all */
   unsigned reasons;         /* why something is due */
   unsigned policy;          /* which policy set the trip */
   uint64_t trip_bytes;      /* T in force; UINT64_MAX = none */
   uint64_t need_bytes;      /* for the hook */
   uint64_t next_due_ns;     /* when a suppressed action can run; 0 = does not depend on time */
+  uint64_t wake_bytes;      /* suppressed: a footprint that makes it worth asking earlier */
 } tm_decision;
 
 /* What an action did, as measured by the caller. */
@@ -287,6 +292,8 @@ typedef struct tm_rung_state {
   double freed_bytes;       /* running mean per run */
   double duration_ns;       /* running mean per run */
   uint32_t strikes;         /* ineffective runs in a row */
+  uint32_t refusals;        /* BUSY or ERROR in a row */
+  uint64_t allocated_bytes; /* allocated_bytes_total after the last run */
 } tm_rung_state;
 
 /* Everything the engine remembers; plain data. Made by tm_policy_state_init. Its fields are for
@@ -313,7 +320,24 @@ struct tm_policy_state {
   uint64_t pressure_mark_ns;
   uint32_t strikes;                 /* ineffective runs near the hard limit */
   tm_rung_state rung[TM_HOOK_KIND_COUNT];
-  uint64_t reserved[32];            /* room for later policies */
+  unsigned hooks;                   /* as last seen, */
+  uint64_t soft_limit_bytes, hard_limit_bytes; /* and the limits */
+  uint64_t added_bytes[2][4];       /* YIELD: growth before each of the last runs, [1] of full, */
+  uint64_t removed_bytes[2][4];     /* and what they freed; [0] of minor runs */
+  uint64_t collect_end_ns;          /* end of the last run of any collection */
+  double young_rate;                /* net growth between minor runs, bytes per second */
+  double young_fixed_ns;            /* what a minor run costs however little it has to do */
+  double compact_effort;            /* share of time that compaction may take, 0.01 to 0.25 */
+  uint64_t edge_bytes[3];           /* no rung helps: not again below it; policy, soft, halfway */
+  uint64_t peak_bytes[2];           /* demand: highest footprint of this and the last 30 s */
+  uint64_t peak_mark_ns;
+  uint64_t pressure_event_ns;       /* the last event; rungs that ran since have answered it */
+  uint64_t strike_mark_ns, strike_busy_ns; /* since the first strike: when, collector time */
+  uint64_t failed_ns, failed_bytes; /* the heap was given up as full: when, footprint; 0 = not */
+  int more_kind;                    /* 1 + rung that returned MORE, 0 = none */
+  uint64_t more_footprint_bytes;    /* footprint before its first step, */
+  uint64_t more_freed_bytes, more_duration_ns; /* and what its steps did so far */
+  uint64_t reserved[16];            /* room for later policies */
 };
 
 TM_API void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint64_t now_ns);

@@ -20,13 +20,15 @@ typedef struct tm__readings {
   uint64_t footprint_bytes;
   uint64_t allocated_bytes_total; /* gross, with positive informs */
   uint64_t committed_bytes, dirty_bytes, fixable_bytes;
+  uint64_t informed_bytes; /* the part of the footprint that is not in committed_bytes */
+  uint64_t movable_bytes;  /* blocks that the built-in compaction may move; 0 = not worth a rung */
 } tm__readings;
 
 typedef struct tm__engine_port {
   void *ctx;
   tm_heap *heap;        /* an opaque name, passed on to notify and events */
   const char *name;     /* for the log */
-  void (*read)(void *ctx, tm__readings *out);
+  void (*read)(void *ctx, tm__readings *out); /* out is zero: what is not known stays so */
   uint64_t (*trim)(void *ctx);    /* the built-in trim: bytes the OS got back */
   uint64_t (*compact)(void *ctx); /* the built-in compaction (handles): bytes moved; may be NULL */
   void (*rearm)(void *ctx);       /* trip, limit or pending changed: shards must look again */
@@ -38,9 +40,13 @@ typedef struct tm__engine {
   tm__counter trip_bytes;        /* T; UINT64_MAX = none */
   _Atomic(uint32_t) pending;     /* latched TM_REASON_* bits, 0 = nothing */
   _Atomic(uint64_t) next_due_ns; /* see tm_next_due_ns */
-  tm__counter soft_bytes, hard_bytes; /* 0 = none */
+  _Atomic(uint64_t) wake_bytes;  /* pending: a footprint that is worth another notify */
+  _Atomic(unsigned) trip_reason; /* TM_REASON_* of the policy that set the trip */
+  tm__counter soft_bytes, hard_bytes; /* 0 = none; hard with an opened reserve */
+  tm__counter hard_set_bytes;         /* as set by tm_limit_set */
   _Atomic(int) posted_pressure;
   _Atomic(uintptr_t) owner;      /* thread that runs actions: its token, 0 = none */
+  _Atomic(uint32_t) epoch;       /* counts forks: an action begun before one is not ended after */
 
   tm__lock lock;                 /* guards what follows */
   tm__engine_port port;
@@ -52,8 +58,17 @@ typedef struct tm__engine {
   tm_action_row rows[TM_HOOK_KIND_COUNT];
   uint64_t emergency_failed_ns;        /* after a failed emergency round: when, */
   uint64_t emergency_failed_footprint; /* and the footprint then; 0 = none failed */
+  uint64_t failed_need_bytes;          /* deferred heaps: the request that failed, until polled */
+  uint64_t failed_log_ns, held_log_ns; /* when a failed request, a refused round was logged last */
+  uint32_t stress;                     /* TM_STRESS_TRIP: polls that had nothing to do */
+  int running;                         /* the rung in flight, -1 = none */
+  bool nested_logged;                  /* REENTRANT was logged for it */
 } tm__engine;
 
+/* Set in `pending` while actions run, beside the reasons that are latched meanwhile. */
+#define TM__PENDING_BUSY (1u << 31)
+
+/* The engine's memory must be zero the first time: the log is not touched before it is used. */
 TM_HIDDEN void tm__engine_init(tm__engine *engine, const tm__engine_port *port);
 /* Removes all hooks, waiting for calls in flight. TM_EBUSY inside one of its hooks. */
 TM_HIDDEN int tm__engine_close(tm__engine *engine);
@@ -65,6 +80,9 @@ TM_HIDDEN void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes);
 
 /* As tm_poll. */
 TM_HIDDEN int tm__engine_poll(tm__engine *engine);
+/* As tm_poll, on behalf of a request that is not in the footprint yet: it is decided as if it
+ * were, so that a synchronous heap acts before the block is carved. */
+TM_HIDDEN int tm__engine_poll_for(tm__engine *engine, uint64_t request_bytes);
 
 /* The emergency round before a request of need_bytes fails (synchronous heaps): true iff it ran
  * and the request should be tried once more. Obeys decision 6: not nested, obeys the CPU cap, not
@@ -87,7 +105,7 @@ TM_HIDDEN int tm__engine_notify_set(tm__engine *engine, tm_notify_fn fn, void *c
 TM_HIDDEN int tm__engine_pressure_post(tm__engine *engine, tm_pressure level);
 TM_HIDDEN int tm__engine_action_row(tm__engine *engine, tm_hook_kind kind, tm_action_row *row);
 
-/* In a forked child, before anything else: new lock, no owner, nothing pending, no call in flight. */
+/* In a forked child, before anything else: new lock, no owner, nothing pending or in flight. */
 TM_HIDDEN void tm__engine_fork_child(tm__engine *engine);
 
 #endif

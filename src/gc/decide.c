@@ -1,0 +1,480 @@
+/*
+ * decide.c - tm_decide: from numbers to the next rung, or why not. Pure: see gc.h.
+ *
+ * One call answers in this order; the first that fires is the answer:
+ *   MORE       an incremental action goes on
+ *   pressure   an event that no rung has answered yet: trim, drop caches
+ *   collect    a trip at or below U: the ladder chooses among the rungs that can help
+ *   near limit the heap stays full whatever is collected
+ *   tidy       compact what is fragmented, trim what is committed above the soft limit
+ * If none fires, the first that was held back is the answer; if none was, nothing is due.
+ */
+#include <string.h>
+
+#include "gc/policy.h"
+
+typedef struct view {
+  const tm_inputs *in;
+  tm_policy_state *state;
+  tm__trips trips;
+  uint64_t now_ns;
+  uint64_t reach_bytes; /* U plus the request that waits: what the trips are compared with */
+  unsigned reasons;     /* of the trips that were reached */
+  bool hard;            /* the request that waits does not fit */
+} view;
+
+/* ---- Time passes ----------------------------------------------------------------------------- */
+
+static void advance_rate(tm_policy_state *state, const tm_inputs *in, uint64_t now_ns)
+{
+  if (now_ns < state->rate_mark_ns + TM__MILLISECOND)
+    return;
+  double rate = (double)tm__less(in->allocated_bytes_total, state->rate_mark_bytes) * 1e9 /
+                (double)(now_ns - state->rate_mark_ns);
+  state->alloc_rate = state->alloc_rate > 0 ? 0.95 * state->alloc_rate + 0.05 * rate : rate;
+  state->rate_mark_ns = now_ns;
+  state->rate_mark_bytes = in->allocated_bytes_total;
+}
+
+static void advance_pressure(tm_policy_state *state, tm_pressure event, uint64_t now_ns)
+{
+  while (state->pressure > TM_PRESSURE_NONE &&
+         now_ns - state->pressure_mark_ns >= TM__PRESSURE_STEP_NS) {
+    state->pressure = (tm_pressure)(state->pressure - 1);
+    state->pressure_mark_ns += TM__PRESSURE_STEP_NS;
+  }
+  if (event == TM_PRESSURE_NONE || (unsigned)event > TM_PRESSURE_CRITICAL)
+    return;
+  state->pressure = event;
+  state->pressure_mark_ns = state->pressure_event_ns = now_ns;
+}
+
+static void advance_peaks(tm_policy_state *state, uint64_t footprint, uint64_t now_ns)
+{
+  if (now_ns - state->peak_mark_ns >= TM__DEMAND_NS) {
+    bool recent = now_ns - state->peak_mark_ns < 2 * TM__DEMAND_NS;
+    state->peak_bytes[1] = recent ? state->peak_bytes[0] : footprint;
+    state->peak_bytes[0] = footprint;
+    state->peak_mark_ns = now_ns;
+  }
+  state->peak_bytes[0] = tm__max(state->peak_bytes[0], footprint);
+}
+
+/* An edge where no rung helped is forgotten when U fell well below it, or the hooks changed. */
+static void advance_edges(tm_policy_state *state, const tm_inputs *in)
+{
+  uint64_t u = in->footprint_bytes;
+  for (size_t i = 0; i < TM__EDGE_COUNT; i++) {
+    uint64_t slack = tm__max(state->edge_bytes[i] / 20, TM__MIB);
+    if (in->hooks != state->hooks || tm__add(u, 2 * slack) < state->edge_bytes[i])
+      state->edge_bytes[i] = 0;
+  }
+}
+
+static uint64_t advance(tm_policy_state *state, const tm_inputs *in)
+{
+  uint64_t now_ns = tm__max(in->now_ns, state->last_now_ns);
+  uint64_t u = in->footprint_bytes;
+  state->last_now_ns = now_ns;
+  advance_rate(state, in, now_ns);
+  advance_pressure(state, in->pressure, now_ns);
+  advance_peaks(state, u, now_ns);
+  tm__bucket_drain(state, now_ns);
+  if (!in->emergency && !in->need_bytes) { /* else its hooks are what is left of a round */
+    advance_edges(state, in);
+    state->hooks = in->hooks;
+  }
+  state->base_bytes = tm__min(state->base_bytes, u);
+  bool fell = u < state->failed_bytes - state->failed_bytes / 20;
+  bool raised = in->hard_limit_bytes != state->hard_limit_bytes;
+  if (state->failed_ns && (fell || raised || now_ns - state->failed_ns >= TM__FAILED_NS)) {
+    state->failed_ns = 0;
+    state->strikes = 0;
+  }
+  state->soft_limit_bytes = in->soft_limit_bytes;
+  state->hard_limit_bytes = in->hard_limit_bytes;
+  return now_ns;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+/* `verdict` for `kind`; keeps the first thing held back. */
+static void hold(tm_decision *out, tm_hook_kind kind, tm_verdict verdict, uint64_t due_ns,
+                 uint64_t wake_bytes)
+{
+  if (out->kind >= 0)
+    return;
+  out->kind = (int)kind;
+  out->verdict = verdict;
+  out->next_due_ns = due_ns;
+  out->wake_bytes = wake_bytes;
+}
+
+static bool capped(const tm_policy_state *state)
+{
+  return state->policy.cpu_cap_percent < 100 && state->bucket_ns >= tm__bucket_capacity(state);
+}
+
+/* Runs `kind`, unless the cap or a heap that was given up forbids it. true iff it fires. */
+static bool fire(const view *v, tm_hook_kind kind, uint64_t need_bytes, tm_decision *out)
+{
+  const tm_policy_state *s = v->state;
+  bool collects = kind == TM_COLLECT || kind == TM_COLLECT_MINOR;
+  if (capped(s)) {
+    double over = s->bucket_ns - tm__bucket_capacity(s), cap = s->policy.cpu_cap_percent;
+    double wait = cap > 0 ? (over + 1e6) * (100.0 - cap) / cap : 1e9;
+    hold(out, kind, TM_SUPPRESSED_CAP, v->now_ns + (uint64_t)wait, TM__NO_TRIP);
+    return false;
+  }
+  if (s->failed_ns && collects) {
+    hold(out, kind, TM_SUPPRESSED_INEFFECTIVE, s->failed_ns + TM__FAILED_NS, TM__NO_TRIP);
+    return false;
+  }
+  out->kind = (int)kind;
+  out->verdict = TM_FIRED;
+  out->need_bytes = need_bytes;
+  out->next_due_ns = 0;
+  out->wake_bytes = TM__NO_TRIP;
+  return true;
+}
+
+/* ---- One rung -------------------------------------------------------------------------------- */
+
+typedef enum { ABSENT, USELESS, COOLING, FLOORED, WEAK, READY } standing;
+
+static bool registered(const view *v, tm_hook_kind kind)
+{
+  return v->in->hooks >> kind & 1u;
+}
+
+static bool believed(const view *v, const tm_rung_state *rung)
+{
+  return rung->runs > 0 && v->now_ns - rung->last_end_ns < TM__BELIEF_NS;
+}
+
+static uint64_t bytes_to_floor(const view *v, tm_hook_kind kind)
+{
+  uint64_t since = tm__less(v->in->allocated_bytes_total, v->state->rung[kind].allocated_bytes);
+  return tm__less(tm__floor_bytes(v->state, kind), since);
+}
+
+static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
+{
+  const tm_rung_state *rung = &v->state->rung[kind];
+  if (!registered(v, kind))
+    return ABSENT;
+  if (!v->in->emergency) {
+    if (v->now_ns < rung->not_before_ns)
+      return COOLING;
+    if (!v->hard && bytes_to_floor(v, kind) > 0)
+      return FLOORED;
+  }
+  if (kind == tm__full_kind(v->state) || !believed(v, rung) || rung->freed_bytes >= (double)need)
+    return READY;
+  if (v->in->emergency || v->hard) /* the alternative is a failed request */
+    return WEAK;
+  return rung->freed_bytes * 8 >= (double)need ? WEAK : USELESS;
+}
+
+/* Bytes per ns; a run too short for the clock counts as one ns. */
+static double rate_of(const tm_rung_state *rung)
+{
+  return rung->freed_bytes / (rung->duration_ns > 1 ? rung->duration_ns : 1);
+}
+
+/* A rung that cools down for a moment and is known to do the job is worth waiting for. */
+static bool worth_waiting(const view *v, tm_hook_kind kind, uint64_t need)
+{
+  const tm_rung_state *rung = &v->state->rung[kind];
+  return !v->hard && believed(v, rung) && rung->freed_bytes >= (double)tm__max(need, 1) &&
+         rung->not_before_ns - v->now_ns <= TM__PATIENCE_NS;
+}
+
+/* Why `kind` cannot run now; the highest rung's reason is the one that is told. */
+static void hold_rung(const view *v, tm_hook_kind kind, standing how, tm_decision *out)
+{
+  uint64_t due = out->next_due_ns, wake = out->wake_bytes;
+  tm_verdict verdict = TM_SUPPRESSED_YIELD;
+  if (how == COOLING) {
+    verdict = TM_SUPPRESSED_COOLDOWN;
+    uint64_t end = v->state->rung[kind].not_before_ns;
+    due = due ? tm__min(due, end) : end;
+  } else if (how == FLOORED) {
+    verdict = TM_SUPPRESSED_FLOOR;
+    uint64_t missing = bytes_to_floor(v, kind);
+    double wait = v->state->alloc_rate > 0 ? (double)missing * 1e9 / v->state->alloc_rate : 1e8;
+    wait = wait < 1e6 ? 1e6 : wait > 1e9 ? 1e9 : wait;
+    uint64_t end = v->now_ns + (uint64_t)wait;
+    due = due ? tm__min(due, end) : end;
+    wake = tm__min(wake, tm__add(v->in->footprint_bytes, missing));
+  }
+  out->kind = (int)kind;
+  out->verdict = verdict;
+  out->next_due_ns = due;
+  out->wake_bytes = wake;
+}
+
+/*
+ * The ladder: among the kinds of `mask`, in order of effort, the one to run, or -1. An untried rung
+ * goes before a more costly one; among tried ones that can meet the need the best bytes per ms
+ * wins; those that fall short of it come when nothing better is left.
+ */
+static int choose(const view *v, unsigned mask, uint64_t need, tm_decision *held)
+{
+  static const tm_hook_kind ladder[] = {TM_TRIM, TM_DROP_CACHES, TM_COLLECT_MINOR, TM_COLLECT,
+                                        TM_COMPACT};
+  int best = -1, weak = -1;
+  for (size_t i = 0; i < TM_ARRAY_LEN(ladder); i++) {
+    tm_hook_kind kind = ladder[i];
+    standing how = mask >> kind & 1u ? stand(v, kind, need) : ABSENT;
+    if (how == ABSENT)
+      continue;
+    if (how == COOLING && best < 0 && worth_waiting(v, kind, need)) {
+      hold_rung(v, kind, how, held);
+      return -1;
+    }
+    const tm_rung_state *rung = &v->state->rung[kind];
+    bool better = best < 0 || (believed(v, &v->state->rung[best]) && believed(v, rung) &&
+                               rate_of(rung) > rate_of(&v->state->rung[best]));
+    if (how == READY && better)
+      best = (int)kind;
+    else if (how == WEAK && weak < 0)
+      weak = (int)kind;
+    else if (how != READY && how != WEAK)
+      hold_rung(v, kind, how, held);
+  }
+  return best >= 0 ? best : weak;
+}
+
+/* ---- The answers in their order -------------------------------------------------------------- */
+
+static bool decide_more(view *v, tm_decision *out)
+{
+  if (!v->state->more_kind)
+    return false;
+  tm_hook_kind kind = (tm_hook_kind)(v->state->more_kind - 1);
+  if (!registered(v, kind)) { /* removed in the middle of its work */
+    v->state->more_kind = 0;
+    return false;
+  }
+  v->reasons |= TM_REASON_MORE;
+  if (v->now_ns < v->state->rung[kind].not_before_ns) { /* it said BUSY in between */
+    hold(out, kind, TM_SUPPRESSED_COOLDOWN, v->state->rung[kind].not_before_ns, TM__NO_TRIP);
+    return false;
+  }
+  return fire(v, kind, 0, out);
+}
+
+/* Is there memory that a trim would return? LOW keeps what the last minute's demand would need
+ * again at once. */
+static bool trim_helps(const view *v, tm_pressure pressure)
+{
+  const tm_policy_state *s = v->state;
+  uint64_t demand = tm__max(s->peak_bytes[0], s->peak_bytes[1]);
+  uint64_t kept = pressure == TM_PRESSURE_LOW ? tm__less(demand, v->in->footprint_bytes) : 0;
+  return registered(v, TM_TRIM) || tm__less(v->in->dirty_bytes, kept) >= TM__MIB;
+}
+
+static bool decide_pressure(view *v, tm_decision *out)
+{
+  const tm_policy_state *s = v->state;
+  if (s->pressure == TM_PRESSURE_NONE)
+    return false;
+  static const tm_hook_kind answers[] = {TM_TRIM, TM_DROP_CACHES};
+  for (size_t i = 0; i < TM_ARRAY_LEN(answers); i++) {
+    tm_hook_kind kind = answers[i];
+    const tm_rung_state *rung = &s->rung[kind];
+    bool helps = kind == TM_TRIM ? trim_helps(v, s->pressure) : registered(v, kind);
+    bool answered = (rung->runs || rung->refusals) && rung->last_end_ns >= s->pressure_event_ns;
+    if (!helps || answered)
+      continue;
+    v->reasons |= TM_REASON_PRESSURE;
+    if (v->now_ns < rung->not_before_ns)
+      hold(out, kind, TM_SUPPRESSED_COOLDOWN, rung->not_before_ns, TM__NO_TRIP);
+    else if (fire(v, kind, 0, out))
+      return true;
+  }
+  return false;
+}
+
+/* Should a full run that is due wait, because such runs free little and cost too much? */
+static bool postponed(view *v)
+{
+  tm_policy_state *s = v->state;
+  double ratio = tm__yield_ratio(s, true);
+  uint64_t u = v->reach_bytes, live = s->live_bytes, headroom = v->trips.headroom_bytes;
+  bool above_soft = v->in->soft_limit_bytes && u >= v->in->soft_limit_bytes;
+  if (ratio <= 1.0 || above_soft || s->collect_speed <= 0 || s->pressure > TM_PRESSURE_LOW ||
+      u >= tm__add(live, tm__scale(headroom, TM__HEADROOM_MAX)))
+    return false;
+  double cost_ns = (double)u * 1e9 / s->collect_speed;
+  double wait_ns = cost_ns / TM__USELESS_SHARE * (ratio - 1.0) / (TM__HEADROOM_MAX - 1.0);
+  return (double)(v->now_ns - s->rung[tm__full_kind(s)].last_end_ns) < wait_ns;
+}
+
+/* The policies' own trip: true iff a full run is due. Raises the postponement's look-out. */
+static bool policy_due(view *v, tm_decision *out)
+{
+  tm_policy_state *s = v->state;
+  if (v->reach_bytes < v->trips.plain_bytes)
+    return false;
+  if (!postponed(v))
+    return true;
+  if (v->reach_bytes < v->trips.postponed_bytes)
+    return false;
+  while (s->old_headroom < TM__HEADROOM_MAX && v->reach_bytes >= v->trips.postponed_bytes) {
+    s->old_headroom *= 2;
+    if (s->old_headroom > TM__HEADROOM_MAX)
+      s->old_headroom = TM__HEADROOM_MAX;
+    tm__trips_compute(s, v->in, &v->trips);
+  }
+  v->reasons |= v->trips.policy;
+  hold(out, tm__full_kind(s), TM_SUPPRESSED_YIELD, 0, TM__NO_TRIP);
+  return false;
+}
+
+typedef struct demand {
+  unsigned mask;  /* kinds that can help */
+  uint64_t need;  /* bytes that should go */
+  bool young, policy, halfway, soft;
+} demand;
+
+static demand demands(view *v, tm_decision *out)
+{
+  const tm__trips *t = &v->trips;
+  uint64_t reach = v->reach_bytes, slack = tm__floor_bytes(v->state, TM_COLLECT_MINOR);
+  demand d = {.young = reach >= t->young_bytes, .policy = policy_due(v, out)};
+  d.halfway = reach >= t->halfway_bytes;
+  d.soft = reach >= t->soft_bytes;
+  if (d.young)
+    d.mask = 1u << TM_COLLECT_MINOR;
+  if (d.policy || d.halfway) {
+    d.mask = 1u << TM_COLLECT_MINOR | 1u << TM_COLLECT;
+    d.need = tm__add(tm__less(reach, d.policy ? t->plain_bytes : t->halfway_bytes), slack);
+  }
+  if (d.soft || v->hard) {
+    d.mask = 1u << TM_DROP_CACHES | 1u << TM_COLLECT_MINOR | 1u << TM_COLLECT | 1u << TM_TRIM;
+    d.need = v->hard ? reach - v->in->hard_limit_bytes
+                     : tm__add(tm__less(reach, t->soft_goal_bytes), TM__MIB);
+  }
+  v->reasons |= (d.young ? TM_REASON_YOUNG : 0u) | (d.policy ? t->policy : 0u) |
+                (d.halfway ? TM_REASON_HALFWAY : 0u) | (d.soft ? TM_REASON_SOFT : 0u) |
+                (v->hard ? TM_REASON_HARD : 0u);
+  return d;
+}
+
+/* No rung helps: what is due is not due again before U grew by another twentieth. */
+static void raise_edges(view *v, const demand *d)
+{
+  uint64_t u = v->reach_bytes, edge = tm__add(u, tm__max(u / 20, TM__MIB));
+  if (d->policy)
+    v->state->edge_bytes[TM__EDGE_POLICY] = edge;
+  if (d->soft)
+    v->state->edge_bytes[TM__EDGE_SOFT] = edge;
+  if (d->halfway)
+    v->state->edge_bytes[TM__EDGE_HALFWAY] = edge;
+}
+
+static bool decide_collect(view *v, tm_decision *out)
+{
+  demand d = demands(v, out);
+  if (!d.mask)
+    return false;
+  if (!(d.mask & v->in->hooks)) {
+    raise_edges(v, &d);
+    hold(out, TM_COLLECT, TM_SUPPRESSED_NO_HOOK, 0, TM__NO_TRIP);
+    return false;
+  }
+  tm_decision held = *out;
+  held.kind = -1;
+  held.next_due_ns = 0;
+  held.wake_bytes = TM__NO_TRIP;
+  int kind = choose(v, d.mask, d.need, &held);
+  if (kind >= 0)
+    return fire(v, (tm_hook_kind)kind, d.soft || v->hard ? d.need : 0, out);
+  if (held.kind >= 0 && !held.next_due_ns) /* useless rungs only: as good as no hook */
+    raise_edges(v, &d);
+  if (held.kind >= 0)
+    hold(out, (tm_hook_kind)held.kind, held.verdict, held.next_due_ns, held.wake_bytes);
+  return false;
+}
+
+/* Four strikes near the hard limit while most of the time went into collecting. */
+static bool decide_near_limit(view *v, tm_decision *out)
+{
+  tm_policy_state *s = v->state;
+  double elapsed = (double)(v->now_ns - s->strike_mark_ns);
+  if (s->strikes < 4 || s->failed_ns || (double)s->strike_busy_ns <= 0.6 * elapsed)
+    return false;
+  v->reasons |= TM_REASON_HARD;
+  if (registered(v, TM_NEAR_LIMIT) && v->now_ns >= s->rung[TM_NEAR_LIMIT].not_before_ns)
+    return fire(v, TM_NEAR_LIMIT, 0, out);
+  s->failed_ns = v->now_ns;
+  s->failed_bytes = v->in->footprint_bytes;
+  return false;
+}
+
+/* Compaction pays at 10 % that moving can fix; trimming when the OS backs more than the limit. */
+static bool decide_tidy(view *v, tm_decision *out)
+{
+  const tm_policy_state *s = v->state;
+  const tm_inputs *in = v->in;
+  uint64_t held = in->committed_bytes, least = tm__max(4 * TM__MIB, held / 20);
+  if (capped(s))
+    return false; /* nothing that has to be done: not worth a held-back entry */
+  if (registered(v, TM_COMPACT) && in->fixable_bytes >= tm__max(least, held / 10) &&
+      v->now_ns >= s->rung[TM_COMPACT].not_before_ns) {
+    v->reasons = TM_REASON_FRAGMENTED;
+    return fire(v, TM_COMPACT, 0, out);
+  }
+  bool above = in->soft_limit_bytes && tm__add(held, in->informed_bytes) > in->soft_limit_bytes;
+  if (!above || in->dirty_bytes < tm__max(TM__MIB, held / 20) ||
+      v->now_ns < s->rung[TM_TRIM].not_before_ns)
+    return false;
+  v->reasons = TM_REASON_SOFT;
+  return fire(v, TM_TRIM, 0, out);
+}
+
+/* The one round before a request fails: what is registered, in the ladder's order of promise. */
+static void decide_emergency(view *v, tm_decision *out)
+{
+  uint64_t hard = v->in->hard_limit_bytes, need = v->in->need_bytes;
+  unsigned mask = 1u << TM_DROP_CACHES | 1u << TM_COLLECT_MINOR | 1u << TM_COLLECT | 1u << TM_TRIM;
+  v->reasons |= TM_REASON_HARD;
+  if (v->hard)
+    need = v->reach_bytes - hard;
+  else
+    mask |= 1u << TM_COMPACT; /* the system refused, not the limit: memory given back helps */
+  int kind = choose(v, mask, need, out);
+  if (kind < 0 && v->state->policy.end == TM_END_ASK && registered(v, TM_NEAR_LIMIT))
+    kind = TM_NEAR_LIMIT;
+  if (kind >= 0) {
+    out->kind = -1;
+    (void)fire(v, (tm_hook_kind)kind, need, out);
+  }
+}
+
+void tm_decide(const tm_inputs *inputs, tm_policy_state *state, tm_decision *out)
+{
+  tm_inputs in = {0}; /* a caller built against an older header has fewer fields */
+  memcpy(&in, inputs, inputs->size && inputs->size < sizeof in ? inputs->size : sizeof in);
+  view v = {.in = &in, .state = state};
+  v.now_ns = advance(state, &in);
+  v.reach_bytes = tm__add(in.footprint_bytes, in.need_bytes);
+  v.hard = in.need_bytes && in.hard_limit_bytes && v.reach_bytes > in.hard_limit_bytes;
+  tm__trips_compute(state, &in, &v.trips);
+  *out = (tm_decision){.verdict = TM_VERDICT_COUNT, .kind = -1, .wake_bytes = TM__NO_TRIP};
+  if (in.emergency)
+    decide_emergency(&v, out);
+  else if (!decide_more(&v, out) && !decide_pressure(&v, out) && !decide_near_limit(&v, out) &&
+           !decide_collect(&v, out))
+    (void)decide_tidy(&v, out);
+  tm__trips_compute(state, &in, &v.trips); /* edges and postponement may have moved them */
+  state->trip_bytes = tm__trips_lowest(&v.trips, &state->trip_policy);
+  if (out->next_due_ns) /* held back: another reason is worth another look */
+    out->wake_bytes = tm__min(out->wake_bytes, tm__trips_above(&v.trips, v.reach_bytes));
+  state->armed = v.reach_bytes < state->trip_bytes;
+  out->trip_bytes = state->trip_bytes;
+  out->policy = state->trip_policy;
+  out->reasons = out->kind >= 0 ? v.reasons | in.reasons : 0;
+}

@@ -1,0 +1,96 @@
+/* record_json.c - a decision as one line of JSON. */
+#include <tidemark/gc.h>
+
+#include "base/hints.h"
+#include "stats/emit.h"
+
+#define NAMED(name, text) [name] = (text),
+#define REASON(name, bit, text) [bit] = (text),
+static const char *const kinds[] = {TM_HOOK_KINDS(NAMED)};
+static const char *const verdicts[] = {TM_VERDICTS(NAMED)};
+static const char *const reasons[] = {TM_REASONS(REASON)};
+static const char *const results[] = {"done", "more", "nothing", "busy", "error"};
+static const char *const pressures[] = {"none", "low", "medium", "critical"};
+
+/* A name from a table as a string, null for none. */
+static void emit_name(tm__emit *e, bool *first, const char *key, const char *const *names,
+                      size_t count, int index)
+{
+  tm__emit_key(e, first, key);
+  if (index >= 0 && (size_t)index < count)
+    tm__emit_json_string(e, names[index]);
+  else
+    tm__emit_text(e, "null");
+}
+
+static void emit_number(tm__emit *e, bool *first, const char *key, uint64_t value)
+{
+  tm__emit_key(e, first, key);
+  tm__emit_u64(e, value);
+}
+
+/* A trip; none is null, because UINT64_MAX is no number to most readers of JSON. */
+static void emit_trip(tm__emit *e, bool *first, const char *key, uint64_t value)
+{
+  tm__emit_key(e, first, key);
+  if (value == UINT64_MAX)
+    tm__emit_text(e, "null");
+  else
+    tm__emit_u64(e, value);
+}
+
+static void emit_reasons(tm__emit *e, bool *first, unsigned bits)
+{
+  bool inner_first = true;
+  tm__emit_key(e, first, "reasons");
+  tm__emit_char(e, '[');
+  for (size_t bit = 0; bit < TM_ARRAY_LEN(reasons); bit++) {
+    if (!(bits >> bit & 1u))
+      continue;
+    if (!inner_first)
+      tm__emit_char(e, ',');
+    inner_first = false;
+    tm__emit_json_string(e, reasons[bit]);
+  }
+  tm__emit_char(e, ']');
+}
+
+static int bit_of(unsigned bits)
+{
+  return bits ? __builtin_ctz(bits) : -1;
+}
+
+size_t tm_record_json(const tm_record *r, char *buffer, size_t capacity)
+{
+  tm__emit e;
+  bool first = true;
+  tm__emit_init(&e, buffer, capacity);
+  tm__emit_char(&e, '{');
+  emit_number(&e, &first, "sequence", r->sequence);
+  emit_number(&e, &first, "lost", r->lost);
+  emit_number(&e, &first, "time_ns", r->time_ns);
+  tm__emit_key(&e, &first, "heap");
+  tm__emit_json_string(&e, r->heap);
+  emit_name(&e, &first, "verdict", verdicts, TM_ARRAY_LEN(verdicts), (int)r->verdict);
+  emit_reasons(&e, &first, r->reasons);
+  emit_name(&e, &first, "policy", reasons, TM_ARRAY_LEN(reasons), bit_of(r->policy));
+  emit_name(&e, &first, "kind", kinds, TM_ARRAY_LEN(kinds), r->kind);
+  emit_name(&e, &first, "result", results, TM_ARRAY_LEN(results), r->result);
+  emit_name(&e, &first, "pressure", pressures, TM_ARRAY_LEN(pressures), (int)r->pressure);
+  emit_number(&e, &first, "footprint_before_bytes", r->footprint_before_bytes);
+  emit_number(&e, &first, "footprint_after_bytes", r->footprint_after_bytes);
+  emit_number(&e, &first, "committed_before_bytes", r->committed_before_bytes);
+  emit_number(&e, &first, "committed_after_bytes", r->committed_after_bytes);
+  emit_number(&e, &first, "live_bytes", r->live_bytes);
+  emit_number(&e, &first, "allocated_bytes", r->allocated_bytes);
+  emit_trip(&e, &first, "trip_before_bytes", r->trip_before_bytes);
+  emit_trip(&e, &first, "trip_after_bytes", r->trip_after_bytes);
+  emit_number(&e, &first, "soft_limit_bytes", r->soft_limit_bytes);
+  emit_number(&e, &first, "hard_limit_bytes", r->hard_limit_bytes);
+  emit_number(&e, &first, "duration_ns", r->duration_ns);
+  emit_number(&e, &first, "bucket_fill_percent", r->bucket_fill_percent);
+  emit_number(&e, &first, "yield_bytes_per_ms", r->yield_bytes_per_ms);
+  emit_number(&e, &first, "returned_bytes", r->returned_bytes);
+  tm__emit_char(&e, '}');
+  return tm__emit_end(&e);
+}
