@@ -16,14 +16,13 @@
  *     may be called from other threads;
  *   - its handles are unreferenced: a loop with nothing else to do ends. The monitor never runs,
  *     stops or walks the loop;
- *   - its memory (about 1 MiB of address space for samples, 20 MiB for answers, backed only where
- *     it was used) is mapped by tm_monitor_init, outside every heap and outside malloc: serving
- *     changes no footprint;
+ *   - its memory (23 MiB of address space, backed only where it was used) is mapped by
+ *     tm_monitor_init, outside every heap and outside malloc: serving changes no footprint;
  *   - after fork it does not run in the child.
  *
- * Routes, GET and HEAD only, one request per connection: / (a page for people), /metrics (Prometheus
- * text 0.0.4 or OpenMetrics 1.0.0, by Accept), /stats.json, /log.json, /healthz. There is nothing
- * to change over HTTP. Limits are in docs/operations.md.
+ * Routes, GET and HEAD only, one request per connection: / (a page for people), /metrics
+ * (Prometheus text 0.0.4 or OpenMetrics 1.0.0, by Accept), /stats.json, /log.json, /healthz. There
+ * is nothing to change over HTTP. Limits are in docs/operations.md.
  */
 #ifndef TIDEMARK_MONITOR_H
 #define TIDEMARK_MONITOR_H
@@ -94,7 +93,7 @@ TM_API const char *tm_monitor_error(const tm_monitor *monitor);
 TM_API int tm_monitor_stop(tm_monitor *monitor);
 
 /* Stops and gives everything back; cb (may be NULL) is called once, on the loop, when *monitor may
- * be reused or freed. 0, UV_EINVAL iff it was not initialised, UV_EALREADY iff it is being closed. */
+ * be reused or freed. 0, UV_EINVAL iff it was not initialised, UV_EALREADY iff it is closing. */
 TM_API int tm_monitor_close(tm_monitor *monitor, tm_monitor_close_fn cb);
 
 /* The TCP port that is listened on, also when the address said 0; 0 for a unix socket or when it
@@ -149,8 +148,8 @@ TM_API size_t tm_monitor_listen_url(int fd, char *buffer, size_t capacity);
  * One monitor for the process, on a thread with a loop of its own; all signals are blocked there.
  * listen_fd is a listening socket, which becomes the monitor's; -1 listens on 127.0.0.1 at a port
  * that the system chooses. A forked child has no monitor and none of its sockets; it may start its
- * own. 0, UV_EALREADY iff it runs, else a negative UV_E* (listen_fd is then still the caller's).
- * Any thread.
+ * own. 0, UV_EALREADY iff it runs, UV_EBUSY iff it is being stopped, else a negative UV_E*
+ * (listen_fd is then still the caller's). Any thread.
  */
 TM_API int tm_monitor_thread_start(int listen_fd);
 

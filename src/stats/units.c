@@ -46,8 +46,8 @@ static int read_unit(const char *text)
 }
 
 /* Bytes of the digits after the point, times 2^shift and cut: Horner from the last digit, in fixed
- * point with 64 bits of fraction. A fraction that makes whole bytes is dyadic, and so is each of its
- * tails: no step cuts it. */
+ * point with 64 bits of fraction. A fraction that makes whole bytes is dyadic, and so is each of
+ * its tails: no step cuts it. */
 static uint64_t fraction_bytes(const char *first, const char *end, int shift)
 {
   wide fraction = 0; /* below 10 * 2^64 */
@@ -90,7 +90,7 @@ int tm__size_parse(const char *text, uint64_t *bytes)
 
 /* ---- Writing -------------------------------------------------------------------------------- */
 
-/* value / unit with as many decimals as make three digits, cut, and a name. value / unit < 10,000. */
+/* value / unit with as many decimals as make three digits, cut, and a name. */
 static void emit_scaled(tm__emit *e, uint64_t value, uint64_t unit, const char *name)
 {
   uint64_t whole = value / unit, rest = value % unit;

@@ -1,0 +1,61 @@
+/* routes.c - the table of routes, and the bodies that are a few lines. */
+#define _GNU_SOURCE
+#include "monitor/routes.h"
+
+#include <string.h>
+
+#include "stats/process.h"
+
+char *tm__emit_rest(const tm__emit *e, size_t *capacity)
+{
+  *capacity = e->length < e->capacity ? e->capacity - e->length : 0;
+  return *capacity ? e->buffer + e->length : NULL;
+}
+
+static size_t body_stats(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
+{
+  tm__emit e;
+  tm_heap *heap;
+  (void)m, (void)format;
+  tm__emit_init(&e, buffer, capacity);
+  tm__emit_text(&e, "{\"heaps\":[");
+  for (size_t i = 0; (heap = tm_heap_at(i)); i++) {
+    size_t room;
+    if (i)
+      tm__emit_char(&e, ',');
+    char *rest = tm__emit_rest(&e, &room);
+    e.length += tm_stats_json(heap, rest, room);
+  }
+  tm__emit_text(&e, "],\"process\":");
+  tm__process_json(&e);
+  tm__emit_text(&e, "}\n");
+  return tm__emit_end(&e);
+}
+
+static size_t body_health(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
+{
+  tm__emit e;
+  (void)m, (void)format;
+  tm__emit_init(&e, buffer, capacity);
+  tm__emit_text(&e, "ok\n");
+  return tm__emit_end(&e);
+}
+
+#define JSON "application/json"
+const tm__route tm__routes[] = {
+    {"/", "this page", "text/html; charset=utf-8", NULL, tm__body_page},
+    {"/metrics", "Prometheus or OpenMetrics text, by Accept",
+     "text/plain; version=0.0.4; charset=utf-8",
+     "application/openmetrics-text; version=1.0.0; charset=utf-8", tm__body_metrics},
+    {"/stats.json", "the books of every heap, and the process", JSON, NULL, body_stats},
+    {"/log.json", "the latest decisions: what was done, and why not", JSON, NULL, tm__body_log},
+    {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+const tm__route *tm__route_find(const char *path)
+{
+  for (const tm__route *route = tm__routes; route->path; route++)
+    if (strcmp(route->path, path) == 0)
+      return route;
+  return NULL;
+}

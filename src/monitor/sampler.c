@@ -1,0 +1,76 @@
+/* sampler.c - fixed rings, one per heap. */
+#define _GNU_SOURCE
+#include "monitor/sampler.h"
+
+#include <string.h>
+
+#include "monitor/lifecycle.h"
+
+static void read_actions(tm_heap *heap, tm_monitor_sample *sample)
+{
+  for (int kind = 0; kind < TM_HOOK_KIND_COUNT; kind++) {
+    tm_action_row row;
+    if (tm_action_stats_read(heap, (tm_hook_kind)kind, &row) != 1)
+      continue;
+    sample->actions_total += row.runs_total;
+    sample->action_ns_total += row.duration_ns_total;
+  }
+}
+
+static void sample_heap(tm__ring *ring, tm_heap *heap, uint64_t now_ns)
+{
+  tm_stats stats;
+  tm_stats_init(&stats);
+  if (tm_stats_read(heap, &stats))
+    return;
+  if (ring->heap != heap) { /* another heap took its place */
+    ring->heap = heap;
+    ring->first = ring->count;
+  }
+  tm_monitor_sample *sample = &ring->samples[ring->count % TM_MONITOR_SAMPLES];
+  memset(sample, 0, sizeof *sample);
+  sample->sequence = ++ring->count;
+  sample->time_ns = now_ns;
+  sample->footprint_bytes = stats.footprint_bytes;
+  sample->committed_bytes = stats.committed_bytes;
+  sample->trip_bytes = stats.trip_bytes;
+  sample->soft_limit_bytes = stats.soft_limit_bytes;
+  sample->hard_limit_bytes = stats.hard_limit_bytes;
+  read_actions(heap, sample);
+}
+
+void tm__sample_take(tm__monitor *m)
+{
+  uint64_t start = tm__thread_cpu_ns(), now = uv_hrtime();
+  for (size_t i = 0; i < TM_MONITOR_HEAPS; i++) {
+    tm_heap *heap = tm_heap_at(i);
+    if (heap)
+      sample_heap(&m->rings[i], heap, now);
+    else
+      m->rings[i].heap = NULL;
+  }
+  m->cost.samples++;
+  m->cost.sample_cpu_ns += tm__thread_cpu_ns() - start;
+}
+
+int tm__sample_read(const tm__ring *ring, uint64_t *cursor, tm_monitor_sample *out)
+{
+  uint64_t oldest = ring->count > TM_MONITOR_SAMPLES ? ring->count - TM_MONITOR_SAMPLES : 0;
+  if (oldest < ring->first)
+    oldest = ring->first;
+  if (*cursor < oldest)
+    *cursor = oldest;
+  if (!ring->heap || *cursor >= ring->count)
+    return 0;
+  *out = ring->samples[*cursor % TM_MONITOR_SAMPLES];
+  (*cursor)++;
+  return 1;
+}
+
+int tm_monitor_sample_read(const tm_monitor *monitor, size_t index, uint64_t *cursor,
+                           tm_monitor_sample *out)
+{
+  if (!monitor || !monitor->inner || !cursor || !out || index >= TM_MONITOR_HEAPS)
+    return 0;
+  return tm__sample_read(&monitor->inner->rings[index], cursor, out);
+}
