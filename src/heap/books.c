@@ -186,11 +186,11 @@ int tm_pool_stats_read(const tm_heap *heap, size_t index, tm_pool_row *row)
     *row = (tm_pool_row){.family = pool->family,
                          .live_bytes = sums.alloc_bytes - sums.freed_bytes,
                          .live_blocks = sums.allocs - sums.frees,
-                         .allocated_bytes_total = sums.alloc_bytes,
-                         .freed_bytes_total = sums.freed_bytes,
-                         .allocs_total = sums.allocs,
-                         .frees_total = sums.frees,
-                         .reallocs_total = sums.reallocs};
+                         .allocated_bytes_total = sums.alloc_bytes - pool->before_bytes,
+                         .freed_bytes_total = sums.freed_bytes - pool->before_bytes,
+                         .allocs_total = sums.allocs - pool->before_blocks,
+                         .frees_total = sums.frees - pool->before_blocks,
+                         .reallocs_total = sums.reallocs - pool->before_reallocs};
     memcpy(row->name, pool->name, sizeof row->name);
     return 1;
   }

@@ -49,7 +49,7 @@ static void mixed(tm_heap *heap, const tm__found *found, unsigned asked, const v
                    tm__pool_alloc_name(heap, found->pool), with, (void *)(uintptr_t)p,
                    tm_usable_size(p));
   if (policy == TM_MISMATCH_REPORT)
-    tm__report("%s", line);
+    tm__report("fatal: %s", line);
   else
     tm__fatal("%s", line);
 }
@@ -115,7 +115,7 @@ void tm__block_home(tm__shard *shard, const tm__found *found, void *p)
   if (found->page->shard == shard)
     tm__page_put(found->page, p);
   else
-    tm__shard_gather(shard, found->page, p);
+    tm__shard_gather(shard, found->page->shard, p, found->page->block_bytes);
 }
 
 static void free_block(tm__shard *shard, const tm__found *found, void *p)
@@ -145,10 +145,36 @@ TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
   errno = saved;
 }
 
+/* A block of another thread's shard, of this heap and pool: the ordinary case of a free that is
+ * not fast. Only the tag and the owner's quiet line are read; its page is being worked on. */
+static bool free_remote(tm__shard *shard, unsigned pool, void *p)
+{
+  tm__tag tag = tm__tag_read(tm__slice_of(p));
+  if (tm__tag_kind(tag) != TM_KIND_PAGE || tm__tag_pool(tag) != pool || shard == &tm__empty_shard)
+    return false;
+  tm__shard *owner =
+    atomic_load_explicit(&tm__shard_table[tm__tag_shard(tag)], memory_order_acquire);
+  if (owner == shard || owner->heap != shard->heap)
+    return false;
+  unsigned cls = tm__tag_class(tag);
+  uint32_t offset = (uint32_t)((char *)p - tm__page_address(tm__page_of(p, tag)));
+  if (!tm__divides(tm__class_inverse[cls], offset) ||
+      shard->out[owner->id % TM_OUT_SLOTS].first == p)
+    return false;
+  tm__row *row = &shard->own[pool];
+  tm__shard_gather(shard, owner, p, tm__class_bytes[cls]);
+  tm__row_mark(row, cls);
+  tm__ledger_refund(&row->bins[cls].books);
+  return true;
+}
+
 void tm__free_slow(tm_heap *heap, unsigned pool, void *p)
 {
-  if (p)
-    free_start(heap, pool, p);
+  if (!p)
+    return;
+  if (pool < TM_POOLS_BUILT_IN && tm__inside(p) && free_remote(tm__shard_peek(heap), pool, p))
+    return;
+  free_start(heap, pool, p);
 }
 
 void tm_free(tm_heap *heap, tm_family family, void *p)

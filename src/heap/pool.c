@@ -128,6 +128,11 @@ int tm_pool_new(tm_heap *heap, const tm_pool_config *config, tm_pool **out)
   tm__lock_acquire(&heap->lock);
   struct tm_pool *pool = free_slot(heap, bytes);
   if (pool) {
+    tm__sums before = {0};
+    tm__books_pool(heap, pool->id, &before);
+    pool->before_bytes = before.alloc_bytes;
+    pool->before_blocks = before.allocs;
+    pool->before_reallocs = before.reallocs;
     pool->heap = heap;
     pool->family = config->family;
     pool->kind = config->kind;

@@ -12,6 +12,7 @@ tm__shard tm__empty_shard = {
   .rows = {&tm__empty_shard.own[0], &tm__empty_shard.own[1], &tm__empty_shard.own[2],
            &tm__empty_shard.own[3]},
 };
+_Atomic(tm__shard *) tm__shard_table[TM_SHARDS_MAX + 1];
 TM_TLS tm__shard *tm__self = &tm__empty_shard;
 static TM_TLS tm__shard *others; /* of heaps with many threads, but not the default */
 static TM_TLS bool late;         /* the thread is past our destructor */
@@ -41,6 +42,7 @@ static tm__shard *take_struct(void)
     return NULL;
   memset(shard, 0, sizeof *shard);
   shard->id = id;
+  atomic_store_explicit(&tm__shard_table[id], shard, memory_order_release);
   return shard;
 }
 
@@ -178,9 +180,8 @@ void tm__shard_send(tm__shard *shard)
     send(&shard->out[i]);
 }
 
-void tm__shard_gather(tm__shard *shard, tm_page *page, tm__block *block)
+void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block, uint32_t block_bytes)
 {
-  tm__shard *to = page->shard;
   tm__out *out = &shard->out[to->id % TM_OUT_SLOTS];
   if (out->to != to) {
     send(out);
@@ -190,7 +191,7 @@ void tm__shard_gather(tm__shard *shard, tm_page *page, tm__block *block)
   out->first = block;
   if (!out->last)
     out->last = block;
-  out->bytes += page->block_bytes;
+  out->bytes += block_bytes;
   if (out->bytes >= TM_OUT_BYTES)
     send(out);
 }

@@ -14,6 +14,9 @@ TM_HIDDEN extern tm__shard tm__empty_shard;
 /* The calling thread's shard of the default heap, or the empty shard. */
 TM_HIDDEN extern TM_TLS tm__shard *tm__self;
 
+/* Every shard by its id, which is what tags name it by; NULL where none was made. */
+TM_HIDDEN extern _Atomic(tm__shard *) tm__shard_table[TM_SHARDS_MAX + 1];
+
 /* The calling thread's shard of heap; found, adopted or made. NULL iff there is no memory. Every
  * get is followed by a put: when the thread is past its destructors, the shard is only lent. */
 TM_HIDDEN tm__shard *tm__shard_get(tm_heap *heap);
@@ -33,8 +36,9 @@ TM_HIDDEN tm__shard *tm__shard_new(tm_heap *heap);
 
 /* Sends the frees that were gathered for other shards home. */
 TM_HIDDEN void tm__shard_send(tm__shard *shard);
-/* Gathers one block for its owner. */
-TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm_page *page, tm__block *block);
+/* Gathers one block of block_bytes for its owner. */
+TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block,
+                                uint32_t block_bytes);
 
 /* Flushes and sweeps every idle shard of heap. */
 TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap);

@@ -74,6 +74,7 @@ TM_INLINE unsigned tm__tag_kind(tm__tag tag) { return (unsigned)(tag >> 56); }
 TM_INLINE uint32_t tm__tag_key(tm__tag tag) { return (uint32_t)(tag >> 32); }
 TM_INLINE unsigned tm__tag_pool(tm__tag tag) { return (unsigned)(tag >> 32) & 255; }
 TM_INLINE unsigned tm__tag_class(tm__tag tag) { return (unsigned)(tag >> 24) & 255; }
+TM_INLINE unsigned tm__tag_shard(tm__tag tag) { return (unsigned)(tag >> 40) & 65535; }
 TM_INLINE uint32_t tm__tag_offset(tm__tag tag) { return (uint32_t)tag & 0xffffff; }
 
 typedef struct tm__shard tm__shard;
@@ -131,12 +132,13 @@ typedef struct tm__out {
   uint32_t bytes;
 } tm__out;
 
-/* One thread's part of a heap. */
+/* One thread's part of a heap. The first line is read by every thread that frees a block of this
+ * shard, so nothing that changes stands on it. */
 struct tm__shard {
   uint32_t key;             /* tag key of pool 0; + pool for the others. Empty shard: 0 */
   uint32_t id;
   tm_heap *heap;
-  tm__ledger_wire wire;     /* see ledger.h; the credit drawn from the heap */
+  TM_ALIGNED(TM_CACHE_LINE) tm__ledger_wire wire; /* see ledger.h; credit drawn from the heap */
   tm__row *rows[TM_POOLS_MAX + 1]; /* built-in ones point to `own`; a host pool's are made late */
   tm__row own[TM_POOLS_BUILT_IN];
   tm__out out[TM_OUT_SLOTS];
@@ -164,6 +166,8 @@ struct tm_pool {
   uint32_t block_bytes;  /* FIXED, CACHED: rounded up to 16; else 0 */
   uint32_t cache_blocks;
   _Atomic(bool) used;    /* the slot holds a pool */
+  /* totals of the pools that had this slot before: not this one's */
+  uint64_t before_bytes, before_blocks, before_reallocs;
 };
 
 typedef struct tm__inform_tag {
