@@ -279,8 +279,3 @@ int tm__target_find(const char *command, const tm__surroundings *around, tm__tar
   }
   return cannot_run(&w, "is a script whose interpreters are scripts without end");
 }
-
-bool tm__target_is_python(const tm__target *target)
-{
-  return strncmp(file_name(target->program), "python", 6) == 0;
-}

@@ -28,7 +28,4 @@ typedef struct tm__surroundings {
 TM_HIDDEN int tm__target_find(const char *command, const tm__surroundings *around,
                               tm__target *target, tm__complaint *complaint);
 
-/* true iff the program's file name begins with "python". */
-TM_HIDDEN bool tm__target_is_python(const tm__target *target);
-
 #endif
