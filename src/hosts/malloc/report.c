@@ -144,7 +144,7 @@ static void emit_levels(tm__emit *e, const tm__facts *f)
 static void emit_system(tm__emit *e, const tm__facts *f)
 {
   const tm_stats *s = &f->stats;
-  start_line(e, "kept at exit", s->committed_bytes);
+  start_line(e, "committed at exit", s->committed_bytes);
   emit_size(e, s->live_bytes);
   tm__emit_text(e, " live, ");
   emit_size(e, s->free_bytes + s->waste_bytes + s->dirty_bytes);
@@ -153,7 +153,7 @@ static void emit_system(tm__emit *e, const tm__facts *f)
   tm__emit_text(e, " books\n");
 
   start_line(e, "given back", s->os_released_bytes_total);
-  tm__emit_text(e, "to the system, of ");
+  tm__emit_text(e, "to the system, of the ");
   emit_size(e, s->os_acquired_bytes_total);
   tm__emit_text(e, " ever taken from it\n");
 
