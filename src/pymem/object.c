@@ -1,13 +1,15 @@
 /*
  * object.c - objects with a head, booked by their type.
  *
- * A type object remembers its pool in tp_private[0]:
+ * A type object remembers its pool in tp_private[0], and before that, in tp_private[1], the largest
+ * object that the pool takes:
  *
- *   NULL --first object--> a tm_pool            made once, under types_lock
- *        \--no pool left-> NO_POOL              objects go to the row "obj" from then on
+ *   NULL --first object--> a tm_pool
+ *        \--no pool left-> NO_POOL      objects go to the row "obj" from then on
  *
- * and the largest object that the pool takes in tp_private[1], written before it. The word is read
- * and written by compiler builtins because the public header must also compile as C++, which has no
+ * Threads that race into a type's first object each make a pool; the first to enter it wins and the
+ * others delete theirs. So there is no lock that a fork could find taken. The words are read and
+ * written by compiler builtins because the public header must also compile as C++, which has no
  * _Atomic.
  */
 #include <errno.h>
@@ -15,35 +17,12 @@
 
 #include <tidemark/pymem.h>
 
-#include "base/os.h"
+#include "base/hints.h"
 
 static char no_pool;
 #define NO_POOL ((void *)&no_pool)
 
 enum { FIXED_BLOCK_MAX = 65536, ROW_NAME_MAX = 31 };
-
-static tm__lock types_lock = TM__LOCK_INIT;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-
-static void before_fork(void)
-{
-  tm__lock_acquire(&types_lock);
-}
-
-static void after_fork_parent(void)
-{
-  tm__lock_release(&types_lock);
-}
-
-static void after_fork_child(void)
-{
-  tm__lock_init(&types_lock);
-}
-
-static void watch_fork(void)
-{
-  (void)pthread_atfork(before_fork, after_fork_parent, after_fork_child);
-}
 
 /* "package.module.type" where it fits, else "type". */
 static const char *row_name(const char *name)
@@ -75,23 +54,35 @@ static bool describe_pool(const PyTypeObject *type, tm_pool_config *config)
   return true;
 }
 
-/* The type's first object, or a thread that races with it. NULL: tp_pool is not valid. */
+/* Enters pool for the type; returns what stands there in the end. A pool that another thread could
+ * make after all is better than none. */
+static void *enter_pool(PyTypeObject *type, void *pool)
+{
+  void *there = NULL;
+  while (!__atomic_compare_exchange_n(&type->tp_private[0], &there, pool, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE)) {
+    if (there == NO_POOL && pool != NO_POOL)
+      continue;
+    if (pool != NO_POOL)
+      (void)tm_pool_delete(pool);
+    return there;
+  }
+  return pool;
+}
+
+/* The type's first object. NULL: tp_pool is not valid. */
 static TM_SLOW void *make_pool(PyTypeObject *type)
 {
-  (void)pthread_once(&fork_once, watch_fork);
-  tm__lock_acquire(&types_lock);
-  void *pool = __atomic_load_n(&type->tp_private[0], __ATOMIC_RELAXED);
   tm_pool_config config;
-  if (!pool && describe_pool(type, &config)) {
-    tm_pool *made = NULL;
-    int error = tm_pool_new(tm_heap_default(), &config, &made);
-    size_t most = config.kind == TM_POOL_VARIABLE ? SIZE_MAX : config.block_bytes;
-    type->tp_private[1] = (void *)most;
-    pool = error == 0 ? (void *)made : error == TM_ENOMEM ? NO_POOL : NULL;
-    __atomic_store_n(&type->tp_private[0], pool, __ATOMIC_RELEASE);
-  }
-  tm__lock_release(&types_lock);
-  return pool;
+  tm_pool *made = NULL;
+  if (!describe_pool(type, &config))
+    return NULL;
+  int error = tm_pool_new(tm_heap_default(), &config, &made);
+  if (error && error != TM_ENOMEM)
+    return NULL;
+  size_t most = config.kind == TM_POOL_VARIABLE ? SIZE_MAX : config.block_bytes;
+  __atomic_store_n(&type->tp_private[1], (void *)most, __ATOMIC_RELAXED);
+  return enter_pool(type, error ? NO_POOL : (void *)made);
 }
 
 /* Bytes of an object with n elements, in whole words as the manual has it, or SIZE_MAX. */
@@ -117,7 +108,8 @@ static PyObject *new_object(PyTypeObject *type, Py_ssize_t n, size_t head_bytes)
     return NULL;
   }
   size_t bytes = object_bytes(type, n);
-  bool fits = pool != NO_POOL && bytes <= (size_t)type->tp_private[1] && bytes != SIZE_MAX;
+  size_t most = (size_t)__atomic_load_n(&type->tp_private[1], __ATOMIC_RELAXED);
+  bool fits = pool != NO_POOL && bytes <= most && bytes != SIZE_MAX;
   PyObject *object = fits ? tm_pool_alloc(pool, bytes) : PyObject_Malloc(bytes);
   if (object) {
     object->ob_refcnt = 1;
