@@ -1,0 +1,172 @@
+/*
+ * hooks.c - what the engine can ask of Python's collector, and how often Python asks itself.
+ *
+ * A minor run is gc.collect(0), every fourth one gc.collect(1): what is merely young ages through
+ * the middle generation and does not fill the old one with garbage that only a full run finds. A
+ * full run is gc.collect(2). All of them go through the functions of the gc module, so callbacks,
+ * debug flags and statistics are the program's own.
+ *
+ * Left to itself, CPython collects whenever 700 containers more were made than died, and walks
+ * everything whenever that happened often enough, whatever the bytes are. With the engine at work
+ * that is only a safety net for cycles of few bytes, so it is stretched: young collections after
+ * 9,000 containers, and no full ones. A program that sets its own thresholds has the last word.
+ */
+#include "base/atomics.h"
+#include "hosts/cpython/inside.h"
+#include "hosts/cpython/pyapi.h"
+
+enum {
+  GENERATIONS = 3,
+  AGING = 4,           /* every AGINGth minor run takes the middle generation along */
+  NET_CONTAINERS = 9000, /* CPython's own tests expect a collection within 10,000 */
+  NET_FULL = 1000000,  /* as good as never, and still an int when a program multiplies it */
+};
+
+/* Functions of the gc module; NULL until the first safe point. Under the GIL. */
+static struct {
+  PyObject *collect, *isenabled, *get_threshold, *set_threshold;
+} gc;
+
+static unsigned minor_runs;
+
+/* ---- Hooks ---------------------------------------------------------------------------------- */
+
+static bool gc_is_enabled(void)
+{
+  if (PyGC_IsEnabled)
+    return PyGC_IsEnabled() != 0;
+  PyObject *answer = PyObject_CallFunction(gc.isenabled, NULL);
+  bool enabled = answer && PyObject_IsTrue(answer) == 1;
+  Py_DecRef(answer);
+  return enabled;
+}
+
+/* gc.collect(generation). It reports errors of finalizers itself; what it raises is ours to drop. */
+static int collect(int generation)
+{
+  if (!gc.collect || !gc_is_enabled())
+    return TM_HOOK_BUSY; /* the program said gc.disable(): it wins */
+  PyObject *found = PyObject_CallFunction(gc.collect, "i", generation);
+  if (!found) {
+    PyErr_Clear();
+    return TM_HOOK_ERROR;
+  }
+  Py_DecRef(found);
+  return TM_HOOK_DONE;
+}
+
+static int collect_minor(void *ctx, const tm_event *event)
+{
+  (void)ctx, (void)event;
+  return collect(++minor_runs % AGING == 0 ? 1 : 0);
+}
+
+static int collect_full(void *ctx, const tm_event *event)
+{
+  (void)ctx, (void)event;
+  return collect(GENERATIONS - 1);
+}
+
+void tm__cpython_hooks_add(void)
+{
+  tm_heap *heap = tm_heap_default();
+  (void)tm_hook_add(heap, TM_COLLECT_MINOR, collect_minor, NULL, NULL);
+  (void)tm_hook_add(heap, TM_COLLECT, collect_full, NULL, NULL);
+  (void)tm_notify_set(heap, tm__cpython_notify, NULL);
+}
+
+/* ---- The gc module -------------------------------------------------------------------------- */
+
+/* A module that the program did not import stays out of its sys.modules. */
+static PyObject *import_gc(void)
+{
+  PyObject *modules = PyImport_GetModuleDict();
+  bool was_there = modules && PyDict_GetItemString(modules, "gc");
+  PyObject *module = PyImport_ImportModule("gc");
+  if (module && !was_there && PyDict_DelItemString(modules, "gc") != 0)
+    PyErr_Clear();
+  return module;
+}
+
+bool tm__cpython_hooks_prepare(void)
+{
+  if (gc.collect)
+    return true;
+  PyObject *module = import_gc();
+  if (module) {
+    gc.isenabled = PyObject_GetAttrString(module, "isenabled");
+    gc.get_threshold = PyObject_GetAttrString(module, "get_threshold");
+    gc.set_threshold = PyObject_GetAttrString(module, "set_threshold");
+    gc.collect = PyObject_GetAttrString(module, "collect");
+    Py_DecRef(module);
+  }
+  if (gc.isenabled && gc.get_threshold && gc.set_threshold && gc.collect && tm__cpython_bind_end())
+    return true;
+  PyErr_Clear();
+  tm__cpython_hooks_drop();
+  return false;
+}
+
+/* ---- Thresholds ----------------------------------------------------------------------------- */
+
+static struct {
+  enum { UNTOUCHED, STRETCHED, THEIRS } owner;
+  long before[GENERATIONS], ours[GENERATIONS];
+} thresholds;
+
+static bool thresholds_read(long out[GENERATIONS])
+{
+  PyObject *tuple = PyObject_CallFunction(gc.get_threshold, NULL);
+  bool known = tuple && PyTuple_Size(tuple) == GENERATIONS;
+  for (int i = 0; known && i < GENERATIONS; i++)
+    out[i] = PyLong_AsLong(PyTuple_GetItem(tuple, i));
+  Py_DecRef(tuple);
+  return known;
+}
+
+static void thresholds_write(const long value[GENERATIONS])
+{
+  Py_DecRef(PyObject_CallFunction(gc.set_threshold, "lll", value[0], value[1], value[2]));
+}
+
+static bool thresholds_equal(const long a[GENERATIONS], const long b[GENERATIONS])
+{
+  return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+}
+
+void tm__cpython_thresholds_keep(bool displaced)
+{
+  long now[GENERATIONS];
+  if (thresholds.owner == THEIRS || !thresholds_read(now)) {
+    PyErr_Clear();
+    return;
+  }
+  if (thresholds.owner == STRETCHED) {
+    if (!thresholds_equal(now, thresholds.ours))
+      thresholds.owner = THEIRS;
+    else if (displaced) {
+      thresholds_write(thresholds.before);
+      thresholds.owner = THEIRS;
+    }
+  } else if (!displaced && now[0] > 0 && now[0] < NET_CONTAINERS) {
+    /* Before any line of the program: what stands there is the interpreter's own default. */
+    const long ours[GENERATIONS] = {NET_CONTAINERS, now[1], NET_FULL};
+    for (int i = 0; i < GENERATIONS; i++) {
+      thresholds.before[i] = now[i];
+      thresholds.ours[i] = ours[i];
+    }
+    thresholds_write(ours);
+    thresholds.owner = STRETCHED;
+  }
+  PyErr_Clear();
+}
+
+void tm__cpython_hooks_drop(void)
+{
+  Py_DecRef(gc.collect);
+  Py_DecRef(gc.isenabled);
+  Py_DecRef(gc.get_threshold);
+  Py_DecRef(gc.set_threshold);
+  gc.collect = gc.isenabled = gc.get_threshold = gc.set_threshold = NULL;
+  thresholds.owner = UNTOUCHED;
+}

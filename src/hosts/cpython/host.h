@@ -1,0 +1,30 @@
+/*
+ * host.h - an unmodified CPython, 3.8 to 3.13, whose collector listens to bytes.
+ *
+ *   domains.c    raw, mem and obj blocks come from the default heap
+ *   life.c       start-up, finalize, fork: when may Python be called at all
+ *   ask.c        the engine's notify -> a request -> a pending call or the collector thread
+ *   collector.c  the thread that steps in when the main thread is away
+ *   hooks.c      what is done at a safe point: gc.collect, and the count-based trigger stretched
+ *   displaced.c  noticing, and saying once, that something undid the take-over
+ *
+ * Life of the process:
+ *
+ *   ABSENT -install-> START -first mem block once initialised-> READY -interpreter ends-> START
+ *                       ^                                          |
+ *                       +------------- in a forked child ----------+
+ */
+#ifndef TM_HOSTS_CPYTHON_HOST_H
+#define TM_HOSTS_CPYTHON_HOST_H
+
+#include "base/hints.h"
+
+/*
+ * For the preload library's constructor. Takes over Python's three domains and registers minor and
+ * full collection with the default heap. false iff this process has no Python, or one that already
+ * runs. A few microseconds; allocates nothing; calls nothing of Python but the allocator setters.
+ * Call it after the heap registered its own fork handlers.
+ */
+TM_HIDDEN bool tm__cpython_install(void);
+
+#endif
