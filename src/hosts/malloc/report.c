@@ -318,7 +318,7 @@ static void emit_failures(tm__emit *e, const tm__facts *f)
     emit_count(e, f->stats.failures_total[i]);
     tm__emit_char(e, ' ');
     tm__emit_text(e, why[i]);
-    between = ", ";
+    between = ",\n    ";
   }
   tm__emit_text(e, ".\n");
 }

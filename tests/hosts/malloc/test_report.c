@@ -125,7 +125,7 @@ static void failures_are_counted_by_reason(void **state)
   assert_says(&f, "No request failed.\n");
   f.stats.failures_total[TM_FAIL_LIMIT] = 7;
   f.stats.failures_total[TM_FAIL_OVERFLOW] = 1;
-  assert_says(&f, "8 requests failed: 7 beyond the hard limit, 1 of a size that cannot be.\n");
+  assert_says(&f, "8 requests failed: 7 beyond the hard limit,\n    1 of a size that cannot be.\n");
   f.stats.failures_total[TM_FAIL_LIMIT] = 0;
   assert_says(&f, "1 request failed: 1 of a size that cannot be.\n");
 }
