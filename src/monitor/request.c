@@ -88,6 +88,8 @@ static tm__text *header_text(tm__request *request)
 static int on_header_field_complete(llhttp_t *parser)
 {
   tm__request *request = parser->data;
+  if (request->name_length == 0) /* llhttp lets it pass */
+    return refuse(request, 400);
   request->header = header_named(request->name, request->name_length);
   request->name_length = 0;
   if (++request->header_count > TM__HEADER_COUNT_MAX)

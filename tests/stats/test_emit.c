@@ -75,10 +75,10 @@ static void broken_utf8_is_replaced(void **state)
   static const struct {
     const char *broken, *shown;
   } cases[] = {
-      {"a\xC3", "a\xEF\xBF\xBD"},                         /* cut */
+      {"a\xC3", "a\xEF\xBF\xBD"},                               /* cut */
       {"\xF0\x9F\x90", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}, /* cut later */
-      {"\x80", "\xEF\xBF\xBD"},                           /* no lead byte */
-      {"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD"},           /* overlong */
+      {"\x80", "\xEF\xBF\xBD"},                                 /* no lead byte */
+      {"\xC0\xAF", "\xEF\xBF\xBD\xEF\xBF\xBD"},                 /* overlong */
       {"\xE0\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
       {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"}, /* surrogate */
       {"\xF5\x80\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
@@ -147,9 +147,12 @@ static void numbers_by_type(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(cuts_at_every_capacity), cmocka_unit_test(json_strings),
-      cmocka_unit_test(broken_utf8_is_replaced), cmocka_unit_test(label_values),
-      cmocka_unit_test(html_text),              cmocka_unit_test(seconds),
+      cmocka_unit_test(cuts_at_every_capacity),
+      cmocka_unit_test(json_strings),
+      cmocka_unit_test(broken_utf8_is_replaced),
+      cmocka_unit_test(label_values),
+      cmocka_unit_test(html_text),
+      cmocka_unit_test(seconds),
       cmocka_unit_test(numbers_by_type),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,9 @@ static void reads_sizes(void **state)
 static void refuses_what_is_no_size(void **state)
 {
   static const char *const texts[] = {
-      "",    " ",   "K",    "B",     "-1",   "+1",     "1 K",   " 1",   "1 ",   "1KK",  "1X",
-      "1.",  ".5",  "1..5", "1.5.5", "0x10", "1e3",    "1,5G",  "1iB",  "1Ki",  "1Kb ", "1KiBB",
-      "1BB", "1Bi", "１",   "NaN",   "inf",  "512M\n", "1.G",   "..",   "1-",   "G1",   "%"};
+      "",    " ",   "K",    "B",     "-1",   "+1",     "1 K",  " 1",  "1 ",  "1KK",  "1X",
+      "1.",  ".5",  "1..5", "1.5.5", "0x10", "1e3",    "1,5G", "1iB", "1Ki", "1Kb ", "1KiBB",
+      "1BB", "1Bi", "１",   "NaN",   "inf",  "512M\n", "1.G",  "..",  "1-",  "G1",   "%"};
   (void)state;
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     uint64_t bytes = 77;
@@ -115,8 +115,7 @@ static void shows_sizes(void **state)
   (void)state;
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char buffer[16];
-    assert_int_equal(tm__size_format(cases[i].bytes, buffer, sizeof buffer),
-                     strlen(cases[i].text));
+    assert_int_equal(tm__size_format(cases[i].bytes, buffer, sizeof buffer), strlen(cases[i].text));
     assert_string_equal(buffer, cases[i].text);
   }
 }
@@ -182,9 +181,12 @@ static void shown_sizes_can_be_read(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(reads_sizes),        cmocka_unit_test(refuses_what_is_no_size),
-      cmocka_unit_test(refuses_what_does_not_fit), cmocka_unit_test(shows_sizes),
-      cmocka_unit_test(shows_times),        cmocka_unit_test(cuts_short_buffers),
+      cmocka_unit_test(reads_sizes),
+      cmocka_unit_test(refuses_what_is_no_size),
+      cmocka_unit_test(refuses_what_does_not_fit),
+      cmocka_unit_test(shows_sizes),
+      cmocka_unit_test(shows_times),
+      cmocka_unit_test(cuts_short_buffers),
       cmocka_unit_test(shown_sizes_can_be_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
