@@ -40,6 +40,86 @@ uint64_t tm__compact_fixable(tm_heap *heap)
   return fixable;
 }
 
+/* ---- The plan -------------------------------------------------------------------------------- */
+
+/*
+ * Packing n blocks needs n / reserved pages; the densest are the ones to keep, and among equals
+ * those at low addresses. The plan finds the cut by counting pages per density and, in the class
+ * of density where the cut falls, per part of the address range; it also puts the pages that stay
+ * to the front of the queue, where refills look. Made anew after as many questions as there are
+ * blocks in play, so a question is O(1) on the average.
+ */
+enum { DENSITIES = 32, PARTS = 64 };
+
+static uint32_t density_of(const tm_page *page)
+{
+  return (uint32_t)((uint64_t)tm__page_out(page) * (DENSITIES - 1) / page->reserved);
+}
+
+static bool stays(const tm__queue *queue, const tm_page *page)
+{
+  uint32_t density = density_of(page);
+  return density > queue->plan_density ||
+         (density == queue->plan_density && tm__page_slice(page) <= queue->plan_slice);
+}
+
+/* The slice up to which `keep` pages of this density lie, roughly from below. */
+static uint32_t cut_slice(const tm__queue *queue, uint32_t density, uint32_t keep)
+{
+  uint32_t parts[PARTS] = {0}, low = UINT32_MAX, high = 0;
+  for (const tm_page *page = queue->first; page; page = page->next) {
+    if (density_of(page) != density)
+      continue;
+    uint32_t slice = tm__page_slice(page);
+    low = slice < low ? slice : low;
+    high = slice > high ? slice : high;
+  }
+  if (low > high)
+    return 0;
+  uint32_t width = (high - low) / PARTS + 1, part = 0, seen = 0;
+  for (const tm_page *page = queue->first; page; page = page->next)
+    if (density_of(page) == density)
+      parts[(tm__page_slice(page) - low) / width]++;
+  while (part + 1 < PARTS && seen + parts[part] < keep)
+    seen += parts[part++];
+  return low + (part + 1) * width - 1;
+}
+
+/* Pages that stay come first; the order among them is kept. */
+static void reorder(tm__queue *queue)
+{
+  tm__queue halves[2] = {{0}, {0}};
+  for (tm_page *page = queue->first, *next; page; page = next) {
+    next = page->next;
+    tm__queue_push(&halves[stays(queue, page) ? 0 : 1], page);
+  }
+  queue->first = queue->last = NULL;
+  queue->length = 0;
+  for (int half = 0; half < 2; half++)
+    for (tm_page *page = halves[half].first, *next; page; page = next) {
+      next = page->next;
+      tm__queue_push(queue, page);
+    }
+}
+
+static void plan(tm__queue *queue)
+{
+  uint32_t pages[DENSITIES] = {0}, kept = 0, density = DENSITIES - 1;
+  uint64_t out = 0;
+  for (const tm_page *page = queue->first; page; page = page->next) {
+    out += tm__page_out(page);
+    pages[density_of(page)]++;
+  }
+  uint32_t reserved = queue->first->reserved;
+  uint32_t needed = (uint32_t)((out + reserved - 1) / reserved);
+  while (density > 0 && kept + pages[density] < needed)
+    kept += pages[density--];
+  queue->plan_density = density;
+  queue->plan_slice = cut_slice(queue, density, needed - kept);
+  queue->plan_left = (uint32_t)(out / 2) + 64;
+  reorder(queue);
+}
+
 /* ---- The hint -------------------------------------------------------------------------------- */
 
 int tm_should_move(const void *p)
@@ -50,19 +130,13 @@ int tm_should_move(const void *p)
   if (tm__tag_kind(tag) != TM_KIND_PAGE)
     return 0;
   const tm_page *page = tm__page_of(p, tag);
-  const tm__row *row = page->shard->rows[tm__tag_pool(tag)];
-  const tm__queue *queue = &row->queues[tm__tag_class(tag)];
+  tm__row *row = page->shard->rows[tm__tag_pool(tag)];
+  tm__queue *queue = &row->queues[tm__tag_class(tag)];
   bool queued = page->prev || page->next || queue->first == page;
-  if (!queued || page->asleep || page == row->bins[tm__tag_class(tag)].active)
+  if (!queued || page->asleep || queue->length < 2 || page == row->bins[tm__tag_class(tag)].active)
     return 0;
-  /* At or below the mean of the pages that a refill would look at, this one left out: then a new
-   * block lands on a denser page, or on the active one. */
-  uint64_t out = 0, pages = 0;
-  for (const tm_page *q = queue->first; q && pages < TM_PICK_PAGES; q = q->next) {
-    if (q == page)
-      continue;
-    out += tm__page_out(q);
-    pages++;
-  }
-  return pages > 0 && (uint64_t)tm__page_out(page) * pages <= out;
+  if (queue->plan_left == 0)
+    plan(queue);
+  queue->plan_left--;
+  return !stays(queue, page);
 }

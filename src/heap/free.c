@@ -99,10 +99,11 @@ tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizi
 
 /* ---- Going home ----------------------------------------------------------------------------- */
 
-/* The block that the owner or this thread freed last: a second free of it is seen. */
-static bool freed_just_now(const tm__shard *shard, const tm__found *found, const void *p)
+bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const void *p)
 {
   const tm_page *page = found->page;
+  if (tm__tag_kind(found->tag) == TM_KIND_LARGE)
+    return false; /* its run is free then, and its tag says so */
   if (page->shard == shard) {
     const tm__row *row = shard->rows[found->pool];
     return row->bins[tm__tag_class(found->tag)].head == p || page->free == p || row->cache == p;
@@ -126,7 +127,7 @@ static void free_block(tm__shard *shard, const tm__found *found, void *p)
   }
   tm__row *row = tm__shard_row(shard, found->pool);
   tm_require(row != NULL);
-  if (freed_just_now(shard, found, p))
+  if (tm__freed_just_now(shard, found, p))
     tm__fatal("double free: %p, %u bytes", p, found->page->block_bytes);
   unsigned cls = tm__tag_class(found->tag);
   tm__block_home(shard, found, p);
@@ -194,7 +195,7 @@ void tm_pool_free(tm_pool *pool, void *p)
   tm__row *row = tm__shard_row(shard, found.pool);
   tm_require(row != NULL);
   if (found.pool == pool->id && pool->cache_blocks && found.page->shard == shard &&
-      row->cached < pool->cache_blocks && !freed_just_now(shard, &found, p)) {
+      row->cached < pool->cache_blocks && !tm__freed_just_now(shard, &found, p)) {
     ((tm__block *)p)->next = row->cache;
     row->cache = p;
     row->cached++;

@@ -16,7 +16,7 @@ static tm__bin *bin_of(const tm_page *page, tm__tag tag)
   return &page->shard->rows[tm__tag_pool(tag)]->bins[tm__tag_class(tag)];
 }
 
-static void queue_push(tm__queue *queue, tm_page *page)
+void tm__queue_push(tm__queue *queue, tm_page *page)
 {
   page->next = NULL;
   page->prev = queue->last;
@@ -88,7 +88,7 @@ void tm__page_attend(tm_page *page)
   tm__queue *queue = queue_of(page, tag);
   if (page->asleep) {
     page_awake(page);
-    queue_push(queue, page);
+    tm__queue_push(queue, page);
     return;
   }
   if (page == bin_of(page, tag)->active)
@@ -179,7 +179,7 @@ static void deactivate(tm__bin *bin, tm__queue *queue)
   if (!page)
     return;
   if (page->carved < page->reserved)
-    queue_push(queue, page);
+    tm__queue_push(queue, page);
   else
     page_sleep(page);
 }
@@ -261,7 +261,7 @@ static void bin_flush(tm__bin *bin, tm__queue *queue)
   if (out_of(page) == 0)
     page_release(page);
   else if (page->free || page->carved < page->reserved)
-    queue_push(queue, page);
+    tm__queue_push(queue, page);
   else
     page_sleep(page);
 }

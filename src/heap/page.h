@@ -8,6 +8,9 @@
 
 #include "heap/types.h"
 
+/* Puts a page at the end of a queue. */
+TM_HIDDEN void tm__queue_push(tm__queue *queue, tm_page *page);
+
 /* Fills bin->head: blocks that came home, a page with room, more of the active page, a new page.
  * false iff the arena has no memory. `pool` is the pool's id, `bytes` the size of a block. */
 TM_HIDDEN bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes);

@@ -2,6 +2,7 @@
  * here: the old block is half-way between two places. */
 #include <string.h>
 
+#include "base/assert.h"
 #include "heap/credit.h"
 #include "heap/fast.h"
 #include "heap/free.h"
@@ -103,6 +104,8 @@ void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n)
   tm__shard *shard = tm__shard_get(heap);
   if (!shard)
     return tm__heap_fail(heap, TM_FAIL_OS);
+  if (tm_unlikely(tm__freed_just_now(shard, &r.found, p)))
+    tm__fatal("double free: %p was freed and then resized", p);
   void *to = resize_with(shard, &r, pool, p);
   tm__shard_put(shard);
   return to;

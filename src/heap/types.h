@@ -113,6 +113,9 @@ typedef struct tm__bin {
 typedef struct tm__queue {
   tm_page *first, *last;
   uint32_t length;
+  /* compact.c's plan: which pages stay when blocks are packed. */
+  uint32_t plan_density, plan_slice; /* denser stays; as dense stays up to this slice */
+  uint32_t plan_left;                /* questions until it is made anew */
 } tm__queue;
 
 /* One pool in one shard. */
