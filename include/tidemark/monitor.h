@@ -162,6 +162,17 @@ TM_API int tm_monitor_thread_port(void);
 /* Stops it and waits for its thread. Does nothing when it does not run. Any thread but its own. */
 TM_API void tm_monitor_thread_stop(void);
 
+/*
+ * For a launcher that puts a monitor into a program that does not know of it: as
+ * tm_monitor_thread_start, but on a thread with a table of file descriptors of its own, which runs
+ * until the process ends. Whatever descriptors the program closes, the monitor's are not touched,
+ * and none of them is inherited. The thread keeps listen_fd and kept_fd (-1: none) from the table
+ * that it leaves; in the process's table listen_fd stays open and is the caller's to close.
+ * 0, UV_EINVAL iff listen_fd is negative, UV_EALREADY iff it was called before in this process,
+ * UV_ENOTSUP iff the kernel gives a thread no table of its own, else what libuv reports.
+ */
+TM_API int tm_monitor_apart_start(int listen_fd, int kept_fd);
+
 #ifdef __cplusplus
 }
 #endif
