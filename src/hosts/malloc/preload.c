@@ -51,6 +51,14 @@ static bool ends_with(const char *text, const char *end)
   return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+/* Standard error as it was at the start: the copy of it, or itself when the program closed ours. */
+static tm__outlet standard_error(void)
+{
+  tm__outlet itself = run.messages;
+  itself.fd = STDERR_FILENO;
+  return tm__outlet_holds(&run.messages) ? run.messages : itself;
+}
+
 /* To the file, which is opened again if the program closed it; else to standard error. */
 static void write_report(const char *text, size_t length)
 {
@@ -61,7 +69,8 @@ static void write_report(const char *text, size_t length)
     return;
   if (to_file)
     tm__report("the report could not be written to %s; here it is", run.settings.report);
-  (void)tm__outlet_write(&run.messages, text, length, false);
+  tm__outlet outlet = standard_error();
+  (void)tm__outlet_write(&outlet, text, length, false);
 }
 
 static void at_exit(int status, void *context)
