@@ -30,7 +30,7 @@ static void own_families(tm__metrics *out, const tm__monitor *m)
   TM__COST_FIELDS(EMIT_COST)
 #undef EMIT_COST
   status_family(out, m);
-  tm__family_u64(out, "tidemark_monitor_connections", "gauge", "connections open now",
+  tm__family_u64(out, "tidemark_monitor_open_connections", "gauge", "connections open now",
                  (uint64_t)m->in_use);
   tm__family_u64(out, "tidemark_monitor_resident_bytes", "gauge",
                  "memory of the monitor itself, outside every heap",
