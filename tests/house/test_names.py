@@ -76,7 +76,8 @@ class Exports(unittest.TestCase):
             self.assertEqual(strangers(symbols(path, "-D"), EXPORTS[name]), [], name)
 
     def test_inner_names_have_the_prefix(self):
-        for path in sorted((Path(BUILD) / "lib").glob("*.a")):
+        archives = set((Path(BUILD) / "lib").glob("*.a"))
+        for path in sorted(archives - {Path(BUILD) / "lib" / "libtidemark-test-support.a"}):
             names = {n for n in symbols(path) if not n.startswith(("llhttp_", "__asan", "__odr"))}
             self.assertEqual(strangers(names, INSIDE), [], path.name)
 
