@@ -19,7 +19,7 @@ static void print_levels(const tm_stats *s)
   enum { LEVEL, PEAK, TOTAL, BOUND };
 #define TM_FIELD(type, name, kind, pool, help)                                                     \
   if (kind == LEVEL && s->name != 0)                                                               \
-    printf("  %-20s %9lld  %s\n", #name, (long long)s->name, help);
+    printf("  %-16s %12lld  %s\n", #name, (long long)s->name, help);
 #define TM_FIELD_BY_REASON(name, help)
 #include <tidemark/fields.def>
 #undef TM_FIELD

@@ -38,20 +38,6 @@ static void unmap_oldest(tm_heap *heap)
   dropped++;
 }
 
-/* Drops the oldest tiles until as much is gone as the engine asks for. */
-static int drop_tiles(void *ctx, const tm_event *event)
-{
-  uint64_t freed = 0;
-  (void)ctx;
-  while (count && freed < event->need_bytes) {
-    unmap_oldest(event->heap);
-    freed += tile_bytes;
-  }
-  printf("  the hook was asked for %llu KiB and dropped %llu KiB\n",
-         (unsigned long long)event->need_bytes / 1024, (unsigned long long)freed / 1024);
-  return freed ? TM_HOOK_DONE : TM_HOOK_NOTHING;
-}
-
 static void print_books(const tm_heap *heap)
 {
   tm_stats stats;
@@ -64,6 +50,22 @@ static void print_books(const tm_heap *heap)
     printf(" + %s %lld KiB (once %lld)", tag.name, (long long)tag.informed_bytes / 1024,
            (long long)tag.informed_peak_bytes / 1024);
   putchar('\n');
+}
+
+/* Drops the oldest tiles until as much is gone as the engine asks for. */
+static int drop_tiles(void *ctx, const tm_event *event)
+{
+  uint64_t freed = 0;
+  (void)ctx;
+  printf("%d tiles of %zu MiB are too near to the limit of 32 MiB\n", count, tile_bytes / MIB);
+  print_books(event->heap);
+  while (count && freed < event->need_bytes) {
+    unmap_oldest(event->heap);
+    freed += tile_bytes;
+  }
+  printf("  the hook was asked for %llu KiB and dropped %llu KiB\n",
+         (unsigned long long)event->need_bytes / 1024, (unsigned long long)freed / 1024);
+  return freed ? TM_HOOK_DONE : TM_HOOK_NOTHING;
 }
 
 int main(void)
@@ -82,11 +84,6 @@ int main(void)
   while (!dropped && count < TILES) {
     if (!map_tile(heap))
       return 1;
-    if (tm_pending(heap)) {
-      printf("tile %d of %zu MiB crossed the trip of the 32 MiB soft limit\n", count,
-             tile_bytes / MIB);
-      print_books(heap);
-    }
     (void)tm_poll(heap); /* the safe point: no tile is being drawn */
   }
   print_books(heap);

@@ -28,7 +28,7 @@
 #include <tidemark/monitor.h>
 #include <tidemark/tidemark.h>
 
-enum { ANSWERS = 4096, REQUESTS = 3000, SOFT_LIMIT = 8 << 20 };
+enum { ANSWERS = 4096, REQUESTS = 3000, SOFT_LIMIT = 32 << 20 };
 
 /* ---- The cache: answers by number, the least recently used first ---------------------------- */
 
@@ -46,7 +46,7 @@ static unsigned long hits, misses, evicted;
 
 static size_t answer_bytes(unsigned number)
 {
-  return 1000 + number * 37 % 30000;
+  return 4000 + number * 37 % 120000;
 }
 
 static answer *answer_get(unsigned number)
