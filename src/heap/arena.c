@@ -33,9 +33,13 @@ static struct {
 
 /* ---- Bookkeeping memory --------------------------------------------------------------------- */
 
+/* What the strictest of our structs asks for: a hook's slot is found from its address. */
+enum { META_ALIGNMENT = 128 };
+_Static_assert(META_ALIGNMENT % _Alignof(tm_heap) == 0, "a heap's struct may come from here");
+
 static void *meta_alloc_locked(size_t bytes)
 {
-  bytes = (bytes + TM_CACHE_LINE - 1) & ~(size_t)(TM_CACHE_LINE - 1);
+  bytes = (bytes + META_ALIGNMENT - 1) & ~(size_t)(META_ALIGNMENT - 1);
   if ((size_t)(arena.meta_end - arena.meta) < bytes) {
     size_t chunk = bytes > META_CHUNK ? (bytes + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1)
                                       : META_CHUNK;
@@ -236,7 +240,7 @@ bool tm__arena_extend(uint32_t first, uint32_t slices, uint32_t more, uint64_t *
 void tm__arena_tag(uint32_t first, uint32_t from, uint32_t slices, tm__tag head_tag)
 {
   for (uint32_t i = from; i < slices; i++)
-    atomic_store_explicit(&tm__arena.tags[first + i], head_tag ? head_tag + i : 0,
+    atomic_store_explicit(&tm__arena.tags[first + i], head_tag ? tm__tag_behind(head_tag, i) : 0,
                           memory_order_relaxed);
 }
 
