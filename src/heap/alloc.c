@@ -22,6 +22,7 @@ typedef struct request {
   size_t alignment; /* 16, or what large runs must start at */
   unsigned cls;     /* TM_CLASS_LARGE above TM_BLOCK_MAX */
   uint32_t bytes;   /* block size of the class */
+  bool quiet;       /* no hook may run: the caller is a realloc */
 } request;
 
 static bool injected(const tm_heap *heap)
@@ -34,9 +35,9 @@ static bool injected(const tm_heap *heap)
 static void *carve_large(tm__shard *shard, const request *r, bool *zero)
 {
   uint64_t usable = tm__large_usable(r->n);
-  if (!tm__large_possible(r->n))
+  if (!tm__large_possible(r->n) || !tm__shard_row(shard, r->pool))
     return tm__heap_fail(r->heap, TM_FAIL_OS);
-  if (!tm__credit_pass(shard, usable) && !tm__safepoint_charge(shard, usable, true))
+  if (!tm__credit_pass(shard, usable) && !tm__safepoint_charge(shard, usable, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   void *p = tm__large_alloc(shard, r->pool, r->n, r->alignment, zero);
   if (p)
@@ -52,7 +53,7 @@ static void *carve_small(tm__shard *shard, const request *r)
   tm__row *row = tm__shard_row(shard, r->pool);
   if (!row)
     return tm__heap_fail(r->heap, TM_FAIL_OS);
-  if (!tm__credit_pass(shard, r->bytes) && !tm__safepoint_charge(shard, r->bytes, true))
+  if (!tm__credit_pass(shard, r->bytes) && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   tm__bin *bin = &row->bins[r->cls];
   if (!bin->head && !tm__bin_refill(shard, r->pool, r->cls, r->bytes)) {
@@ -85,7 +86,7 @@ static void *carve_on(const request *r, bool *zero)
 
 static request request_of(tm_heap *heap, unsigned pool, size_t n)
 {
-  request r = {heap, pool, n, 16, TM_CLASS_LARGE, 0};
+  request r = {heap, pool, n, 16, TM_CLASS_LARGE, 0, false};
   uint32_t fixed = heap->pools[pool].block_bytes;
   if (fixed && n <= fixed) {
     r.cls = 0;
@@ -101,6 +102,14 @@ TM_SLOW void *tm__alloc_slow(tm_heap *heap, unsigned pool, size_t n)
 {
   bool zero;
   request r = request_of(heap, pool, n);
+  return carve_on(&r, &zero);
+}
+
+TM_SLOW void *tm__alloc_quiet(tm_heap *heap, unsigned pool, size_t n)
+{
+  bool zero;
+  request r = request_of(heap, pool, n);
+  r.quiet = true;
   return carve_on(&r, &zero);
 }
 
@@ -182,7 +191,7 @@ void *tm_pool_alloc(tm_pool *pool, size_t n)
     return block;
   }
   if (tm_likely(row && n <= TM_SMALL_MAX)) {
-    unsigned cls = pool->block_bytes ? 0 : tm__class_small(n);
+    unsigned cls = pool->block_bytes ? 0 : tm__class_of(n);
     tm__bin *bin = &row->bins[cls];
     uint32_t bytes = pool->block_bytes ? pool->block_bytes : tm__class_bytes[cls];
     tm__block *block = bin->head;

@@ -18,12 +18,13 @@ TM_HIDDEN extern const uint32_t tm__class_bytes[TM_CLASSES];
 /* ceil(2^64 / bytes): offset * inverse < inverse (mod 2^64) iff bytes divides the offset.
  * D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation", 2019. */
 TM_HIDDEN extern const uint64_t tm__class_inverse[TM_CLASSES];
-TM_HIDDEN extern const uint8_t tm__small_class[TM_SMALL_MAX / 16 + 1];
+/* The class of each size up to TM_SMALL_MAX, times the size of a bin: where the bin stands. */
+TM_HIDDEN extern const uint16_t tm__small_bin[TM_SMALL_MAX / 16 + 1];
 
-/* The class of a block of n bytes, n <= TM_SMALL_MAX. 0 bytes take the smallest. */
-TM_INLINE unsigned tm__class_small(size_t n)
+/* The offset in its row of the bin for n bytes, n <= TM_SMALL_MAX. 0 bytes take the smallest. */
+TM_INLINE size_t tm__bin_offset(size_t n)
 {
-  return tm__small_class[(n + 15) >> 4];
+  return tm__small_bin[(n + 15) >> 4];
 }
 
 /* The class of a block of n bytes, n <= TM_BLOCK_MAX. */
@@ -43,7 +44,7 @@ TM_INLINE uint64_t tm__inverse_of(uint32_t bytes)
 /* true iff offset is a multiple of the number whose inverse this is. */
 TM_INLINE bool tm__divides(uint64_t inverse, uint32_t offset)
 {
-  return offset * inverse < inverse || inverse == 0;
+  return offset * inverse < inverse;
 }
 
 #endif

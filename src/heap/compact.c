@@ -127,7 +127,7 @@ int tm_should_move(const void *p)
   if (!tm__inside(p))
     return 0;
   tm__tag tag = tm__tag_read(tm__slice_of(p));
-  if (tm__tag_kind(tag) != TM_KIND_PAGE)
+  if (!tm__tag_paged(tag))
     return 0;
   const tm_page *page = tm__page_of(p, tag);
   tm__row *row = page->shard->rows[tm__tag_pool(tag)];

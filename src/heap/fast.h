@@ -17,22 +17,27 @@
 
 /* The slow twins: alloc.c and free.c. */
 TM_HIDDEN void *tm__alloc_slow(tm_heap *heap, unsigned pool, size_t n);
+TM_HIDDEN void *tm__alloc_quiet(tm_heap *heap, unsigned pool, size_t n); /* runs no hook */
 TM_HIDDEN void *tm__calloc_slow(tm_heap *heap, unsigned pool, size_t n);
 TM_HIDDEN void tm__free_slow(tm_heap *heap, unsigned pool, void *p);
 TM_HIDDEN void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n);
+
+TM_INLINE tm__bin *tm__bin_at(tm__row *row, size_t offset)
+{
+  return (tm__bin *)(void *)((char *)row->bins + offset);
+}
 
 /* A block of n bytes from the shard's bin, or NULL: then nothing has changed. */
 TM_INLINE void *tm__alloc_fast(tm__shard *shard, unsigned pool, size_t n)
 {
   if (tm_unlikely(n > TM_SMALL_MAX))
     return NULL;
-  unsigned cls = tm__class_small(n);
-  tm__bin *bin = &shard->own[pool].bins[cls];
+  tm__bin *bin = tm__bin_at(&shard->own[pool], tm__bin_offset(n));
   tm__block *block = bin->head;
   if (tm_unlikely(!block)) /* nothing ready? */
     return NULL;
-  if (tm_unlikely(!tm__ledger_pass(&shard->wire, tm__class_bytes[cls]))) { /* wire touched? */
-    tm__ledger_undo(&shard->wire, tm__class_bytes[cls]);
+  if (tm_unlikely(!tm__ledger_pass(&shard->wire, bin->block_bytes))) { /* wire touched? */
+    tm__ledger_undo(&shard->wire, bin->block_bytes);
     return NULL;
   }
   bin->head = block->next;
@@ -45,25 +50,25 @@ TM_INLINE bool tm__free_fast(tm__shard *shard, unsigned pool, void *p)
 {
   if (tm_unlikely(!tm__inside(p)))
     return false;
-  tm__tag tag = tm__tag_read(tm__slice_of(p));
-  if (tm_unlikely(tm__tag_key(tag) != shard->key + pool)) /* in use, this heap, thread, family? */
-    return false;
-  unsigned cls = tm__tag_class(tag);
-  tm__bin *bin = &shard->own[pool].bins[cls];
-  tm_page *page = tm__page_of(p, tag);
+  uint32_t slice = tm__slice_of(p);
+  tm__tag tag = tm__tag_read(slice);
+  uint32_t key = tm__tag_key(tag), mine = shard->keys[pool];
+  tm__bin *bin = tm__bin_at(&shard->own[pool], tag >> 50);
   tm__block *block = p;
-  uint32_t offset = (uint32_t)((char *)p - tm__page_address(page));
-  if (tm_unlikely(!tm__divides(tm__class_inverse[cls], offset))) /* the start of a block? */
-    return false;
-  if (page == bin->active) {
-    if (tm_unlikely(block == bin->head)) /* freed just now? */
+  if (tm_likely(key == mine)) { /* in use; this heap, thread and family; the active page? */
+    if (tm_unlikely(!tm__divides(bin->inverse, (uint16_t)(uintptr_t)p)) || /* a block's start? */
+        tm_unlikely(block == bin->head))                                   /* freed just now? */
       return false;
     block->next = bin->head;
     bin->head = block;
     tm__ledger_refund(&bin->books);
     return true;
   }
-  if (tm_unlikely(block == page->free))
+  if (tm_unlikely(key != TM_KEY_OF_PAGE(mine))) /* the same, but another page? */
+    return false;
+  tm_page *page = &tm__arena.pages[slice];
+  if (tm_unlikely(!tm__divides(bin->inverse, (uint16_t)(uintptr_t)p)) ||
+      tm_unlikely(block == page->free))
     return false;
   block->next = page->free;
   page->free = block;

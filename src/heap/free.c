@@ -121,12 +121,12 @@ void tm__block_home(tm__shard *shard, const tm__found *found, void *p)
 
 static void free_block(tm__shard *shard, const tm__found *found, void *p)
 {
+  tm__row *row = tm__shard_row(shard, found->pool);
+  tm_require(row != NULL);
   if (tm__tag_kind(found->tag) == TM_KIND_LARGE) {
     tm__large_free(shard, found->pool, found->page);
     return;
   }
-  tm__row *row = tm__shard_row(shard, found->pool);
-  tm_require(row != NULL);
   if (tm__freed_just_now(shard, found, p))
     tm__fatal("double free: %p, %u bytes", p, found->page->block_bytes);
   unsigned cls = tm__tag_class(found->tag);
@@ -151,7 +151,7 @@ TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
 static bool free_remote(tm__shard *shard, unsigned pool, void *p)
 {
   tm__tag tag = tm__tag_read(tm__slice_of(p));
-  if (tm__tag_kind(tag) != TM_KIND_PAGE || tm__tag_pool(tag) != pool || shard == &tm__empty_shard)
+  if (!tm__tag_paged(tag) || tm__tag_pool(tag) != pool || shard == &tm__empty_shard)
     return false;
   tm__shard *owner =
     atomic_load_explicit(&tm__shard_table[tm__tag_shard(tag)], memory_order_acquire);
@@ -219,12 +219,7 @@ size_t tm_usable_size(const void *p)
     return 0;
   tm__tag tag = tm__tag_read(tm__slice_of(p));
   const tm_page *page = tm__page_of(p, tag);
-  switch (tm__tag_kind(tag)) {
-  case TM_KIND_PAGE:
+  if (tm__tag_paged(tag))
     return page->block_bytes;
-  case TM_KIND_LARGE:
-    return page->large_bytes;
-  default:
-    return 0;
-  }
+  return tm__tag_kind(tag) == TM_KIND_LARGE ? page->large_bytes : 0;
 }

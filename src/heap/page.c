@@ -42,6 +42,24 @@ static void queue_remove(tm__queue *queue, tm_page *page)
   queue->length--;
 }
 
+/* The tag tells free() whether the page is its bin's active one; a page of several slices is
+ * found the slow way. */
+static void tag_kind_set(const tm_page *page, unsigned kind)
+{
+  uint32_t slice = tm__page_slice(page);
+  tm__tag tag = tm__tag_read(slice);
+  if (tm__tag_kind(tag) == TM_KIND_MEDIUM)
+    return;
+  tag = (tag & ~((tm__tag)255 << 24)) | (tm__tag)kind << 24;
+  atomic_store_explicit(&tm__arena.tags[slice], tag, memory_order_relaxed);
+}
+
+static void activate(tm__bin *bin, tm_page *page)
+{
+  bin->active = page;
+  tag_kind_set(page, TM_KIND_ACTIVE);
+}
+
 /* ---- The states of a page ------------------------------------------------------------------- */
 
 /*
@@ -140,7 +158,8 @@ static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t
   tm__shared_add(&heap->usable_bytes, (uint64_t)reserved * bytes);
   tm__shared_add(&heap->page_count, 1);
   tm__shared_add(&heap->acquired_bytes, fresh);
-  tm__arena_tag((uint32_t)first, 0, slices, tm__tag_make(TM_KIND_PAGE, shard->id, pool, cls));
+  unsigned kind = slices == 1 ? TM_KIND_PAGE : TM_KIND_MEDIUM;
+  tm__arena_tag((uint32_t)first, 0, slices, tm__tag_make(kind, shard->id, pool, cls));
   return page;
 }
 
@@ -178,6 +197,7 @@ static void deactivate(tm__bin *bin, tm__queue *queue)
   bin->active = NULL;
   if (!page)
     return;
+  tag_kind_set(page, TM_KIND_PAGE);
   if (page->carved < page->reserved)
     tm__queue_push(queue, page);
   else
@@ -203,6 +223,8 @@ bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t byte
   tm__bin *bin = &row->bins[cls];
   tm__queue *queue = &row->queues[cls];
   tm__row_mark(row, cls);
+  bin->block_bytes = bytes;
+  bin->inverse = tm__inverse_of(bytes);
   if (atomic_load_explicit(&shard->remote, memory_order_relaxed) && tm__shard_drain(shard) &&
       bin->head)
     return true;
@@ -218,7 +240,7 @@ bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t byte
   else if (!(page = page_new(shard, pool, cls, bytes)))
     return false;
   deactivate(bin, queue);
-  bin->active = page;
+  activate(bin, page);
   if (page->free)
     take_home(bin, page);
   else
@@ -250,6 +272,7 @@ static void bin_flush(tm__bin *bin, tm__queue *queue)
   if (!page)
     return;
   bin->active = NULL;
+  tag_kind_set(page, TM_KIND_PAGE);
   page_awake(page);
   for (tm__block *block = bin->head, *next; block; block = next) {
     next = block->next;

@@ -25,9 +25,8 @@ static void *take_block(tm__shard *shard, const resize *r)
   unsigned pool = r->found.pool;
   if (r->cls == TM_CLASS_LARGE)
     return tm__large_take(shard, pool, r->new_bytes);
-  tm__row *row = tm__shard_row(shard, pool);
-  tm__bin *bin = row ? &row->bins[r->cls] : NULL;
-  if (!bin || (!bin->head && !tm__bin_refill(shard, pool, r->cls, (uint32_t)r->new_bytes)))
+  tm__bin *bin = &shard->rows[pool]->bins[r->cls];
+  if (!bin->head && !tm__bin_refill(shard, pool, r->cls, (uint32_t)r->new_bytes))
     return NULL;
   tm__block *block = bin->head;
   bin->head = block->next;
@@ -54,14 +53,16 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   return to;
 }
 
-/* A block of a fixed pool that outgrows it leaves the pool: an alloc and a free. */
-static void *leave_pool(const resize *r, unsigned pool, void *p)
+/* A block of a fixed pool that outgrows it leaves the pool for its family: an alloc, a free and a
+ * resize, because it changes rows. */
+static void *leave_pool(tm__shard *shard, const resize *r, unsigned pool, void *p)
 {
-  void *to = tm__alloc_slow(r->heap, pool, r->n);
+  void *to = tm__alloc_quiet(r->heap, pool, r->n);
   if (!to)
     return NULL;
   memcpy(to, p, r->old_bytes < r->n ? r->old_bytes : r->n);
   tm__free_slow(r->heap, r->found.pool, p);
+  tm__ledger_resize(&shard->rows[pool]->books, r->n, r->n);
   return to;
 }
 
@@ -77,12 +78,11 @@ static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
   if (large && r->n > TM_BLOCK_MAX)
     return tm__large_resize(shard, r->found.pool, r->found.page, r->n);
   if (stays(r)) {
-    tm__row *row = tm__shard_row(shard, r->found.pool);
-    tm__ledger_resize(&(row ? row : &shard->own[0])->books, r->old_bytes, r->old_bytes);
+    tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->old_bytes);
     return p;
   }
   if (r->heap->pools[r->found.pool].block_bytes)
-    return leave_pool(r, pool, p);
+    return leave_pool(shard, r, pool, p);
   r->cls = r->n > TM_BLOCK_MAX ? TM_CLASS_LARGE : tm__class_of(r->n);
   r->new_bytes =
     r->cls == TM_CLASS_LARGE ? tm__large_usable(r->n) : (uint64_t)tm__class_bytes[r->cls];
@@ -93,7 +93,7 @@ void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n)
 {
   if (!p) {
     void *fresh = tm__alloc_fast(tm__shard_peek(heap), pool, n);
-    return fresh ? fresh : tm__alloc_slow(heap, pool, n);
+    return fresh ? fresh : tm__alloc_quiet(heap, pool, n);
   }
   if (n > PTRDIFF_MAX)
     return tm__heap_fail(heap, TM_FAIL_OVERFLOW);
@@ -106,7 +106,8 @@ void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n)
     return tm__heap_fail(heap, TM_FAIL_OS);
   if (tm_unlikely(tm__freed_just_now(shard, &r.found, p)))
     tm__fatal("double free: %p was freed and then resized", p);
-  void *to = resize_with(shard, &r, pool, p);
+  bool booked = tm__shard_row(shard, r.found.pool) != NULL;
+  void *to = booked ? resize_with(shard, &r, pool, p) : tm__heap_fail(heap, TM_FAIL_OS);
   tm__shard_put(shard);
   return to;
 }

@@ -36,11 +36,12 @@ static tm__shard *take_struct(void)
     pool.unused = shard->next_idle;
   uint32_t id = shard ? shard->id : pool.made < TM_SHARDS_MAX ? ++pool.made : 0;
   tm__lock_release(&pool.lock);
-  if (!shard && id)
+  if (shard)
+    memset(shard, 0, sizeof *shard); /* a new one is zero, and mostly never touched */
+  else if (id)
     shard = tm__meta_alloc(sizeof *shard);
   if (!shard)
     return NULL;
-  memset(shard, 0, sizeof *shard);
   shard->id = id;
   atomic_store_explicit(&tm__shard_table[id], shard, memory_order_release);
   return shard;
@@ -51,10 +52,11 @@ tm__shard *tm__shard_new(tm_heap *heap)
   tm__shard *shard = take_struct();
   if (!shard)
     return NULL;
-  shard->key = tm__tag_key(tm__tag_make(TM_KIND_PAGE, shard->id, 0, 0));
   shard->heap = heap;
-  for (unsigned i = 0; i < TM_POOLS_BUILT_IN; i++)
-    shard->rows[i] = &shard->own[i];
+  for (unsigned pool = 0; pool < TM_POOLS_BUILT_IN; pool++) {
+    shard->keys[pool] = tm__tag_key(tm__tag_make(TM_KIND_ACTIVE, shard->id, pool, 0));
+    shard->rows[pool] = &shard->own[pool];
+  }
   tm__shared_add(&heap->meta_bytes, sizeof *shard);
   tm__lock_acquire(&heap->lock);
   shard->next = atomic_load(&heap->shards);
@@ -225,7 +227,7 @@ void tm__shards_recycle(tm_heap *heap)
     next = s->next;
     bool linked = !heap->one && !s->idle; /* some thread's list still names it: never reuse */
     s->heap = NULL;
-    s->key = 0;
+    memset(s->keys, 0, sizeof s->keys);
     if (!linked) {
       s->next_idle = pool.unused;
       pool.unused = s;

@@ -2,7 +2,7 @@
  * shard.h - which shard a thread uses, and how shards come and go.
  *
  * Of the default heap a thread finds its shard in one thread-local load; before its first request,
- * and again after its end, that is the *empty shard*: no blocks, a wire of zero, a key that no tag
+ * and again after its end, that is the *empty shard*: no blocks, a wire of zero, keys that no tag
  * has. So the fast paths have no branch for start-up.
  */
 #ifndef TM_HEAP_SHARD_H

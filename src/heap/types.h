@@ -57,25 +57,41 @@ typedef struct tm__block {
 /*
  * The tag of a slice, in one word so that free() needs one load and one compare:
  *
- *   63      56 55            40 39    32 31    24 23                     0
- *   [ kind   ] [ shard id     ] [ pool ] [ class ] [ slices from the head ]
+ *   63     56 55                    32 31    24 23            8 7      0
+ *   [ class ] [ slices from the head ] [ kind ] [ shard id    ] [ pool ]
  *
- * kind, shard and pool together are the *key*: equal to the freeing thread's key for its family
- * iff the slice is in use, belongs to this heap, to this thread and to this family.
+ * kind, shard and pool are the *key*: equal to the freeing thread's key for its family iff the
+ * slice is in use, belongs to this heap, to this thread and to this family. The two kinds that the
+ * fast path knows are pages of one slice, so their offset is 0 and tag >> 50 is the bin's offset
+ * in its row.
  */
 typedef uint64_t tm__tag;
-enum { TM_KIND_FREE = 0, TM_KIND_PAGE = 1, TM_KIND_LARGE = 2 };
+enum {
+  TM_KIND_FREE,
+  TM_KIND_ACTIVE, /* a page of one slice that its bin hands out from */
+  TM_KIND_PAGE,   /* any other page of one slice */
+  TM_KIND_MEDIUM, /* a page of several slices */
+  TM_KIND_LARGE,  /* the run of one large block */
+};
+#define TM_KEY_OF_PAGE(active_key) ((active_key) + ((TM_KIND_PAGE - TM_KIND_ACTIVE) << 24))
 
 TM_INLINE tm__tag tm__tag_make(unsigned kind, unsigned shard, unsigned pool, unsigned cls)
 {
-  return (tm__tag)kind << 56 | (tm__tag)shard << 40 | (tm__tag)pool << 32 | (tm__tag)cls << 24;
+  return (tm__tag)cls << 56 | (tm__tag)kind << 24 | (tm__tag)shard << 8 | pool;
 }
-TM_INLINE unsigned tm__tag_kind(tm__tag tag) { return (unsigned)(tag >> 56); }
-TM_INLINE uint32_t tm__tag_key(tm__tag tag) { return (uint32_t)(tag >> 32); }
-TM_INLINE unsigned tm__tag_pool(tm__tag tag) { return (unsigned)(tag >> 32) & 255; }
-TM_INLINE unsigned tm__tag_class(tm__tag tag) { return (unsigned)(tag >> 24) & 255; }
-TM_INLINE unsigned tm__tag_shard(tm__tag tag) { return (unsigned)(tag >> 40) & 65535; }
-TM_INLINE uint32_t tm__tag_offset(tm__tag tag) { return (uint32_t)tag & 0xffffff; }
+/* The tag of slice i of a run whose head has `tag`. */
+TM_INLINE tm__tag tm__tag_behind(tm__tag tag, uint32_t i) { return tag + ((tm__tag)i << 32); }
+TM_INLINE uint32_t tm__tag_key(tm__tag tag) { return (uint32_t)tag; }
+TM_INLINE unsigned tm__tag_kind(tm__tag tag) { return (unsigned)(tag >> 24) & 255; }
+TM_INLINE unsigned tm__tag_pool(tm__tag tag) { return (unsigned)tag & 255; }
+TM_INLINE unsigned tm__tag_class(tm__tag tag) { return (unsigned)(tag >> 56); }
+TM_INLINE unsigned tm__tag_shard(tm__tag tag) { return (unsigned)(tag >> 8) & 65535; }
+TM_INLINE uint32_t tm__tag_offset(tm__tag tag) { return (uint32_t)(tag >> 32) & 0xffffff; }
+/* true iff the slice holds blocks of a size class. */
+TM_INLINE bool tm__tag_paged(tm__tag tag)
+{
+  return tm__tag_kind(tag) >= TM_KIND_ACTIVE && tm__tag_kind(tag) <= TM_KIND_MEDIUM;
+}
 
 typedef struct tm__shard tm__shard;
 
@@ -102,12 +118,16 @@ typedef struct tm_page {
 } tm_page;
 _Static_assert(sizeof(tm_page) == TM_CACHE_LINE, "one line a page");
 
-/* One size class of one pool in one shard: two to a cache line. */
+/* One size class of one pool in one shard: all that malloc touches, on one cache line. */
 typedef struct tm__bin {
-  tm__block *head; /* blocks of `active` that are ready to hand out */
-  tm_page *active;
+  TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks of `active` that are ready to hand out */
   tm__ledger_bin books;
+  uint64_t inverse; /* of block_bytes; set, like that, before the first block is handed out */
+  uint64_t block_bytes;
+  tm_page *active;
 } tm__bin;
+enum { TM_BIN_SHIFT = 6 };
+_Static_assert(sizeof(tm__bin) == 1 << TM_BIN_SHIFT, "tag >> 50 is the offset of a bin");
 
 /* Pages of a bin that have room, first to be used first. */
 typedef struct tm__queue {
@@ -138,7 +158,7 @@ typedef struct tm__out {
 /* One thread's part of a heap. The first line is read by every thread that frees a block of this
  * shard, so nothing that changes stands on it. */
 struct tm__shard {
-  uint32_t key;             /* tag key of pool 0; + pool for the others. Empty shard: 0 */
+  uint32_t keys[TM_POOLS_BUILT_IN]; /* of active pages, by pool. Empty shard: 0, no page's */
   uint32_t id;
   tm_heap *heap;
   TM_ALIGNED(TM_CACHE_LINE) tm__ledger_wire wire; /* see ledger.h; credit drawn from the heap */

@@ -25,7 +25,7 @@ static void mark(tm__picture *picture, const tm__block *block)
 {
   for (; block; block = block->next) {
     if (!tm__inside(block) || tm__slice_of(block) >= picture->top ||
-        tm__tag_kind(tm__tag_read(tm__slice_of(block))) != TM_KIND_PAGE ||
+        !tm__tag_paged(tm__tag_read(tm__slice_of(block))) ||
         ((uintptr_t)block & 15) || tm__picture_free(picture, block)) {
       picture->torn = true;
       return;
