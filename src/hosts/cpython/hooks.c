@@ -134,6 +134,15 @@ static bool thresholds_equal(const long a[GENERATIONS], const long b[GENERATIONS
   return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
 }
 
+/* Does the engine collect by itself? Where only limits act, Python's own schedule stays. */
+static bool engine_has_a_schedule(void)
+{
+  tm_policy policy;
+  tm_policy_init(&policy);
+  const unsigned trips = ~(unsigned)(TM_POLICY_PRESSURE | TM_POLICY_YIELD);
+  return tm_policy_get(tm_heap_default(), &policy) == 0 && (policy.kinds & trips);
+}
+
 void tm__cpython_thresholds_keep(bool displaced)
 {
   long now[GENERATIONS];
@@ -148,7 +157,7 @@ void tm__cpython_thresholds_keep(bool displaced)
       thresholds_write(thresholds.before);
       thresholds.owner = THEIRS;
     }
-  } else if (!displaced && now[0] > 0 && now[0] < NET_CONTAINERS) {
+  } else if (!displaced && engine_has_a_schedule() && now[0] > 0 && now[0] < NET_CONTAINERS) {
     /* Before any line of the program: what stands there is the interpreter's own default. */
     const long ours[GENERATIONS] = {NET_CONTAINERS, now[1], NET_FULL};
     for (int i = 0; i < GENERATIONS; i++) {
