@@ -53,9 +53,9 @@ tm__shard *tm__shard_new(tm_heap *heap)
   if (!shard)
     return NULL;
   shard->heap = heap;
-  for (unsigned pool = 0; pool < TM_POOLS_BUILT_IN; pool++) {
-    shard->keys[pool] = tm__tag_key(tm__tag_make(TM_KIND_ACTIVE, shard->id, pool, 0));
-    shard->rows[pool] = &shard->own[pool];
+  for (unsigned row = 0; row < TM_POOLS_BUILT_IN; row++) {
+    shard->keys[row] = tm__tag_key(tm__tag_make(TM_KIND_ACTIVE, shard->id, row, 0));
+    shard->rows[row] = &shard->own[row];
   }
   tm__shared_add(&heap->meta_bytes, sizeof *shard);
   tm__lock_acquire(&heap->lock);
