@@ -4,7 +4,7 @@
 #include "heap/page.h"
 #include "heap/shard.h"
 
-static const uint64_t COUNT_EVERY_NS = 100000000;
+static const uint64_t COUNT_EVERY_NS = 100000000, COUNT_EVERY_BYTES = 1 << 20;
 
 /* ---- What could be repaired ------------------------------------------------------------------ */
 
@@ -20,13 +20,14 @@ static uint64_t fixable_of_queue(const tm__queue *queue)
   return (pages - needed) * ((uint64_t)any->slices << TM_SLICE_SHIFT);
 }
 
-uint64_t tm__compact_fixable(tm_heap *heap)
+uint64_t tm__compact_fixable(tm_heap *heap, uint64_t freed_bytes)
 {
   tm__shard *shard = tm__shard_peek(heap);
   uint64_t now = tm__os_now_ns();
   if (shard == &tm__empty_shard)
     return 0;
-  if (heap->fixable_at_ns && now - heap->fixable_at_ns < COUNT_EVERY_NS)
+  bool recent = heap->fixable_at_ns && now - heap->fixable_at_ns < COUNT_EVERY_NS;
+  if (recent && freed_bytes - heap->fixable_at_freed < COUNT_EVERY_BYTES)
     return tm__counter_read(&heap->fixable_bytes);
   uint64_t fixable = 0;
   unsigned pools = atomic_load(&heap->pool_count);
@@ -36,6 +37,7 @@ uint64_t tm__compact_fixable(tm_heap *heap)
       fixable += fixable_of_queue(&row->queues[cls]);
   }
   heap->fixable_at_ns = now;
+  heap->fixable_at_freed = freed_bytes;
   tm__counter_set(&heap->fixable_bytes, fixable);
   return fixable;
 }

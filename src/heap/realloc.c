@@ -67,9 +67,9 @@ static void *leave_pool(tm__shard *shard, const resize *r, unsigned pool, void *
 }
 
 /* In place when it fits and does not waste more than half: shrinking by a little moves nothing. */
-static bool stays(const resize *r)
+static bool stays(size_t old_bytes, size_t n)
 {
-  return r->n <= r->old_bytes && (r->n >= r->old_bytes / 2 || r->old_bytes <= 64);
+  return n <= old_bytes && (n >= old_bytes / 2 || old_bytes <= 64);
 }
 
 static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
@@ -77,7 +77,7 @@ static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
   bool large = tm__tag_kind(r->found.tag) == TM_KIND_LARGE;
   if (large && r->n > TM_BLOCK_MAX)
     return tm__large_resize(shard, r->found.pool, r->found.page, r->n);
-  if (stays(r)) {
+  if (stays(r->old_bytes, r->n)) {
     tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->old_bytes);
     return p;
   }
@@ -89,12 +89,55 @@ static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
   return move(shard, r, p);
 }
 
+/* ---- The ordinary case: a small block of this thread that stays or becomes another small one -- */
+
+/* The bin of p iff it is a live block of a one-slice page of this shard and pool. */
+static tm__bin *own_bin(tm__shard *shard, unsigned pool, const void *p)
+{
+  if (!tm__inside(p))
+    return NULL;
+  uint32_t slice = tm__slice_of(p);
+  tm__tag tag = tm__tag_read(slice);
+  uint32_t key = tm__tag_key(tag), mine = shard->keys[pool];
+  if (key != mine && key != TM_KEY_OF_PAGE(mine))
+    return NULL;
+  tm__bin *bin = tm__bin_at(&shard->own[pool], tag >> 50);
+  bool block = tm__divides(bin->inverse, (uint16_t)(uintptr_t)p);
+  bool live = p != bin->head && (key == mine || p != tm__arena.pages[slice].free);
+  return block && live ? bin : NULL;
+}
+
+/* The resized block, or NULL: then nothing has changed and the long way is asked. */
+static void *resize_fast(tm__shard *shard, unsigned pool, void *p, size_t n)
+{
+  tm__bin *from = own_bin(shard, pool, p);
+  if (!from || n > TM_SMALL_MAX)
+    return NULL;
+  size_t old = from->block_bytes;
+  if (stays(old, n)) {
+    tm__ledger_resize(&shard->own[pool].books, old, old);
+    return p;
+  }
+  tm__bin *to = tm__bin_at(&shard->own[pool], tm__bin_offset(n));
+  tm__block *block = to->head;
+  if (!block || (to->block_bytes > old && !tm__credit_pass(shard, to->block_bytes - old)))
+    return NULL;
+  to->head = block->next;
+  memcpy(block, p, old < n ? old : n);
+  tm__page_put(tm__page_of(p, tm__tag_read(tm__slice_of(p))), p);
+  tm__ledger_resize(&shard->own[pool].books, old, to->block_bytes);
+  return block;
+}
+
 void *tm__realloc_from(tm_heap *heap, unsigned pool, void *p, size_t n)
 {
   if (!p) {
     void *fresh = tm__alloc_fast(tm__shard_peek(heap), pool, n);
     return fresh ? fresh : tm__alloc_quiet(heap, pool, n);
   }
+  void *quick = resize_fast(tm__shard_peek(heap), pool, p, n);
+  if (quick)
+    return quick;
   if (n > PTRDIFF_MAX)
     return tm__heap_fail(heap, TM_FAIL_OVERFLOW);
   resize r = {.heap = heap, .found = tm__free_door(heap, pool, p, true), .n = n};

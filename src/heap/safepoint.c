@@ -26,7 +26,7 @@ static void port_read(void *ctx, tm__readings *out)
   out->committed_bytes = tm__counter_read(&heap->span_bytes) + tm__counter_read(&heap->meta_bytes);
   if (heap->is_default)
     out->committed_bytes += out->dirty_bytes;
-  out->fixable_bytes = tm__compact_fixable(heap);
+  out->fixable_bytes = tm__compact_fixable(heap, sums.freed_bytes);
 }
 
 static uint64_t port_trim(void *ctx)

@@ -243,7 +243,7 @@ struct tm_heap {
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
   uint32_t handle_count;           /* entries ever used */
   uint32_t handle_free;            /* first free one, 1-based; 0 = none */
-  uint64_t fixable_at_ns;
+  uint64_t fixable_at_ns, fixable_at_freed;
   tm__engine engine;
 };
 
