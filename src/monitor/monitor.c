@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/assert.h"
 #include "monitor/connection.h"
 #include "monitor/deliver.h"
 #include "monitor/lifecycle.h"
@@ -16,7 +15,37 @@
 #include "monitor/options.h"
 #include "monitor/sampler.h"
 
+/* ---- Descriptors and fork ------------------------------------------------------------------- */
+
 tm__lock tm__fds_lock = TM__LOCK_INIT;
+static int fds_guard_error;
+
+static void lock_fds(void)
+{
+  tm__lock_acquire(&tm__fds_lock);
+}
+
+static void unlock_fds(void)
+{
+  tm__lock_release(&tm__fds_lock);
+}
+
+static void renew_fds_lock(void)
+{
+  tm__lock_init(&tm__fds_lock);
+}
+
+static void guard_fds(void)
+{
+  fds_guard_error = pthread_atfork(lock_fds, unlock_fds, renew_fds_lock) ? UV_ENOMEM : 0;
+}
+
+int tm__fds_guard(void)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, guard_fds);
+  return fds_guard_error;
+}
 
 /* ---- Handles -------------------------------------------------------------------------------- */
 
@@ -92,7 +121,7 @@ int tm_monitor_init(uv_loop_t *loop, tm_monitor *monitor)
   if (!loop || !monitor)
     return UV_EINVAL;
   size_t bytes = (sizeof(tm__monitor) + 4095) & ~(size_t)4095;
-  tm__monitor *m = tm__os_map(bytes);
+  tm__monitor *m = tm__fds_guard() ? NULL : tm__os_map(bytes);
   if (!m)
     return UV_ENOMEM;
   m->mapped_bytes = bytes;

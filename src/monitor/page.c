@@ -8,6 +8,7 @@
 
 #include "monitor/page_style.h"
 #include "monitor/routes.h"
+#include "stats/families.h"
 #include "stats/process.h"
 
 /* ---- Head ----------------------------------------------------------------------------------- */
@@ -96,18 +97,15 @@ static void emit_books(tm__emit *e, const tm_stats *stats)
   tm__emit_text(e, "</dl>\n");
 }
 
-static void emit_heap(tm__emit *e, tm_heap *heap, const tm__ring *ring)
+static void emit_heap(tm__emit *e, const tm__heap_view *view, const tm__ring *ring)
 {
-  tm_stats stats;
-  tm_stats_init(&stats);
-  if (tm_stats_read(heap, &stats))
-    return;
+  tm_heap *heap = view->heap;
   tm__emit_text(e, "<section><h2>Heap ");
-  tm__emit_html(e, tm_heap_name(heap));
+  tm__emit_html(e, view->label);
   tm__emit_text(e, tm_pending(heap) ? " <small>an action is due</small></h2>\n" : "</h2>\n");
-  emit_books(e, &stats);
-  emit_meter(e, &stats);
-  if (ring && ring->heap == heap)
+  emit_books(e, &view->stats);
+  emit_meter(e, &view->stats);
+  if (ring->heap == heap)
     tm__page_chart(e, ring);
   tm__page_pools(e, heap);
   tm__page_tags(e, heap);
@@ -119,12 +117,13 @@ static void emit_heap(tm__emit *e, tm_heap *heap, const tm__ring *ring)
 
 static void emit_heaps(tm__emit *e, const tm__monitor *m)
 {
-  size_t i = 0;
-  for (; i < TM_MONITOR_HEAPS && tm_heap_at(i); i++)
-    emit_heap(e, tm_heap_at(i), &m->rings[i]);
-  if (i == 0)
+  tm__heap_views views;
+  tm__heap_views_read(&views);
+  for (size_t i = 0; i < TM_MONITOR_HEAPS && i < views.count; i++)
+    emit_heap(e, &views.kept[i], &m->rings[i]);
+  if (views.count == 0)
     tm__emit_text(e, "<p>No heap was used so far.</p>\n");
-  if (tm_heap_at(i))
+  if (views.count > TM_MONITOR_HEAPS)
     tm__emit_text(e, "<p>Further heaps are in <a href=\"/stats.json\">/stats.json</a>.</p>\n");
 }
 

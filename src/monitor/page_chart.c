@@ -27,7 +27,7 @@ static size_t column_of(const chart *c, uint64_t time_ns)
   return span ? (size_t)((time_ns - c->first_ns) / (span / COLUMNS + 1)) : 0;
 }
 
-/* Two passes over the samples: how long they reach, then what they say. false: fewer than two. */
+/* Two passes over the samples: how long they reach, then what they say. false: nothing to draw. */
 static bool read_chart(chart *c, const tm__ring *ring)
 {
   uint64_t cursor = 0, count = 0;
@@ -47,7 +47,7 @@ static bool read_chart(chart *c, const tm__ring *ring)
     c->least_bytes = bytes < c->least_bytes ? bytes : c->least_bytes;
     c->most_bytes = bytes > c->most_bytes ? bytes : c->most_bytes;
   }
-  return count > 1;
+  return count > 1 && c->most_bytes > 0;
 }
 
 /* A limit belongs into the drawing unless it would press the footprint flat. */

@@ -69,10 +69,13 @@ void tm__page_pools(tm__emit *e, const tm_heap *heap)
 {
   static const char *const heads[] = {"pool", "live", "blocks", "ever allocated", "requests"};
   tm_pool_row row;
-  begin_table(e, "Where the bytes are", heads, TM_ARRAY_LEN(heads));
+  bool any = false;
   for (size_t i = 0; tm_pool_stats_read(heap, i, &row) == 1; i++) {
     if (!row.allocs_total)
       continue;
+    if (!any)
+      begin_table(e, "Where the bytes are", heads, TM_ARRAY_LEN(heads));
+    any = true;
     row_head(e, row.name);
     cell_size(e, row.live_bytes);
     cell_count(e, row.live_blocks);
@@ -80,7 +83,8 @@ void tm__page_pools(tm__emit *e, const tm_heap *heap)
     cell_count(e, row.allocs_total);
     row_end(e);
   }
-  end_table(e);
+  if (any)
+    end_table(e);
 }
 
 void tm__page_tags(tm__emit *e, const tm_heap *heap)

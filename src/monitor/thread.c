@@ -33,18 +33,15 @@ static struct {
 static void before_fork(void)
 {
   tm__lock_acquire(&the_lock);
-  tm__lock_acquire(&tm__fds_lock);
 }
 
 static void after_fork_parent(void)
 {
-  tm__lock_release(&tm__fds_lock);
   tm__lock_release(&the_lock);
 }
 
 static void after_fork_child(void)
 {
-  tm__lock_init(&tm__fds_lock);
   tm__lock_init(&the_lock);
   if (the.state == IDLE)
     return;
@@ -106,7 +103,9 @@ static int start(const tm_monitor_options *options)
 {
   if (the.state != IDLE)
     return the.state == RUNNING ? UV_EALREADY : UV_EBUSY;
-  if (!the.guarded && pthread_atfork(before_fork, after_fork_parent, after_fork_child))
+  /* this order: a fork takes the locks in the opposite one, ours first, as we do ourselves */
+  if (tm__fds_guard() ||
+      (!the.guarded && pthread_atfork(before_fork, after_fork_parent, after_fork_child)))
     return UV_ENOMEM;
   the.guarded = true;
   int error = uv_loop_init(&the.loop);

@@ -169,10 +169,16 @@ static inline const answer *ask_raw(served *s, const char *request)
 /* METHOD path with the right Host and further header lines. */
 static inline const answer *ask(served *s, const char *method, const char *path, const char *more)
 {
-  static char request[32 * 1024];
-  snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n", method, path,
-           tm_monitor_port(&s->monitor), more);
-  return ask_raw(s, request);
+  char host[64];
+  snprintf(host, sizeof host, " HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n", tm_monitor_port(&s->monitor));
+  int fd = connect_client(s);
+  say(fd, method);
+  say(fd, " ");
+  say(fd, path);
+  say(fd, host);
+  say(fd, more);
+  say(fd, "\r\n");
+  return hear(s, fd);
 }
 
 static inline const answer *get(served *s, const char *path)
