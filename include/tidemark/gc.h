@@ -293,6 +293,7 @@ typedef struct tm_rung_state {
   double duration_ns;       /* running mean per run */
   uint32_t strikes;         /* ineffective runs in a row */
   uint32_t refusals;        /* BUSY or ERROR in a row */
+  int believed;             /* 1: the means tell what the next run would do */
   uint64_t allocated_bytes; /* allocated_bytes_total after the last run */
 } tm_rung_state;
 
@@ -326,7 +327,8 @@ struct tm_policy_state {
   uint64_t removed_bytes[2][4];     /* and what they freed; [0] of minor runs */
   uint64_t collect_end_ns;          /* end of the last run of any collection */
   double young_rate;                /* net growth between minor runs, bytes per second */
-  double young_fixed_ns;            /* what a minor run costs however little it has to do */
+  double young_fixed_ns;            /* what a minor run costs however little it has to do, */
+  double young_fit[5];              /* by a line through the last runs: sums of 1, x, y, xx, xy */
   double compact_effort;            /* share of time that compaction may take, 0.01 to 0.25 */
   uint64_t edge_bytes[3];           /* no rung helps: not again below it; policy, soft, halfway */
   uint64_t peak_bytes[2];           /* demand: highest footprint of this and the last 30 s */

@@ -21,6 +21,7 @@ typedef struct view {
   uint64_t reach_bytes; /* U plus the request that waits: what the trips are compared with */
   unsigned reasons;     /* of the trips that were reached */
   bool hard;            /* the request that waits does not fit */
+  bool limit_only;      /* only a limit asks: a full run needs net growth, not just gross */
 } view;
 
 /* ---- Time passes ----------------------------------------------------------------------------- */
@@ -149,12 +150,14 @@ static bool registered(const view *v, tm_hook_kind kind)
 
 static bool believed(const view *v, const tm_rung_state *rung)
 {
-  return rung->runs > 0 && v->now_ns - rung->last_end_ns < TM__BELIEF_NS;
+  return rung->believed && v->now_ns - rung->last_end_ns < TM__BELIEF_NS;
 }
 
 static uint64_t bytes_to_floor(const view *v, tm_hook_kind kind)
 {
   uint64_t since = tm__less(v->in->allocated_bytes_total, v->state->rung[kind].allocated_bytes);
+  if (v->limit_only && kind == tm__full_kind(v->state))
+    since = tm__min(since, tm__less(v->reach_bytes, v->state->live_bytes));
   return tm__less(tm__floor_bytes(v->state, kind), since);
 }
 
@@ -312,38 +315,42 @@ static bool postponed(view *v)
   return (double)(v->now_ns - s->rung[tm__full_kind(s)].last_end_ns) < wait_ns;
 }
 
-/* The policies' own trip: true iff a full run is due. Raises the postponement's look-out. */
-static bool policy_due(view *v, tm_decision *out)
+typedef enum { NOT_DUE, DUE, POSTPONED } due;
+
+/* The policies' own trip: is a full run due? Raises the postponement's look-out where reached. */
+static due policy_due(view *v)
 {
   tm_policy_state *s = v->state;
   if (v->reach_bytes < v->trips.plain_bytes)
-    return false;
-  if (!postponed(v))
-    return true;
+    return NOT_DUE;
+  bool cools = !tm__generational(s) && v->now_ns < s->rung[tm__full_kind(s)].not_before_ns;
+  if (cools || !postponed(v)) /* the cooldown is the shorter wait, and says when it ends */
+    return DUE;
   if (v->reach_bytes < v->trips.postponed_bytes)
-    return false;
+    return NOT_DUE;
   while (s->old_headroom < TM__HEADROOM_MAX && v->reach_bytes >= v->trips.postponed_bytes) {
     s->old_headroom *= 2;
     if (s->old_headroom > TM__HEADROOM_MAX)
       s->old_headroom = TM__HEADROOM_MAX;
     tm__trips_compute(s, v->in, &v->trips);
   }
-  v->reasons |= v->trips.policy;
-  hold(out, tm__full_kind(s), TM_SUPPRESSED_YIELD, 0, TM__NO_TRIP);
-  return false;
+  return POSTPONED;
 }
 
 typedef struct demand {
   unsigned mask;  /* kinds that can help */
-  uint64_t need;  /* bytes that should go */
-  bool young, policy, halfway, soft;
+  uint64_t need;  /* bytes that should go, */
+  uint64_t least; /* and what a rung has to be good for: no more than can be garbage */
+  bool young, policy, halfway, soft, postponed;
 } demand;
 
-static demand demands(view *v, tm_decision *out)
+static demand demands(view *v)
 {
   const tm__trips *t = &v->trips;
   uint64_t reach = v->reach_bytes, slack = tm__floor_bytes(v->state, TM_COLLECT_MINOR);
-  demand d = {.young = reach >= t->young_bytes, .policy = policy_due(v, out)};
+  due policy = policy_due(v);
+  demand d = {.policy = policy == DUE, .postponed = policy == POSTPONED};
+  d.young = reach >= t->young_bytes;
   d.halfway = reach >= t->halfway_bytes;
   d.soft = reach >= t->soft_bytes;
   if (d.young)
@@ -357,7 +364,10 @@ static demand demands(view *v, tm_decision *out)
     d.need = v->hard ? reach - v->in->hard_limit_bytes
                      : tm__add(tm__less(reach, t->soft_goal_bytes), TM__MIB);
   }
-  v->reasons |= (d.young ? TM_REASON_YOUNG : 0u) | (d.policy ? t->policy : 0u) |
+  v->limit_only = d.soft && !d.policy && !d.halfway && !v->hard;
+  uint64_t grown = tm__less(reach, v->state->live_bytes);
+  d.least = v->hard ? d.need : tm__min(d.need, grown / 4 * 3);
+  v->reasons |= (d.young ? TM_REASON_YOUNG : 0u) | (policy != NOT_DUE ? t->policy : 0u) |
                 (d.halfway ? TM_REASON_HALFWAY : 0u) | (d.soft ? TM_REASON_SOFT : 0u) |
                 (v->hard ? TM_REASON_HARD : 0u);
   return d;
@@ -377,25 +387,19 @@ static void raise_edges(view *v, const demand *d)
 
 static bool decide_collect(view *v, tm_decision *out)
 {
-  demand d = demands(v, out);
-  if (!d.mask)
-    return false;
-  if (!(d.mask & v->in->hooks)) {
-    raise_edges(v, &d);
-    hold(out, TM_COLLECT, TM_SUPPRESSED_NO_HOOK, 0, TM__NO_TRIP);
-    return false;
-  }
-  tm_decision held = *out;
-  held.kind = -1;
-  held.next_due_ns = 0;
-  held.wake_bytes = TM__NO_TRIP;
-  int kind = choose(v, d.mask, d.need, &held);
+  demand d = demands(v);
+  tm_decision held = {.kind = -1, .wake_bytes = TM__NO_TRIP};
+  int kind = choose(v, d.mask, d.least, &held);
   if (kind >= 0)
     return fire(v, (tm_hook_kind)kind, d.soft || v->hard ? d.need : 0, out);
-  if (held.kind >= 0 && !held.next_due_ns) /* useless rungs only: as good as no hook */
+  if (d.mask && !held.next_due_ns) /* nothing registered, or only rungs known to be useless */
     raise_edges(v, &d);
   if (held.kind >= 0)
     hold(out, (tm_hook_kind)held.kind, held.verdict, held.next_due_ns, held.wake_bytes);
+  else if (d.mask)
+    hold(out, TM_COLLECT, TM_SUPPRESSED_NO_HOOK, 0, TM__NO_TRIP);
+  else if (d.postponed)
+    hold(out, tm__full_kind(v->state), TM_SUPPRESSED_YIELD, 0, TM__NO_TRIP);
   return false;
 }
 

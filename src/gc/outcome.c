@@ -42,6 +42,7 @@ static void learn_rung(tm_policy_state *state, const tm_outcome *o, const result
   bool first = rung->runs == 0;
   rung->runs++;
   rung->refusals = 0;
+  rung->believed = 1;
   rung->last_end_ns = r->end_ns;
   rung->last_duration_ns = r->duration_ns;
   rung->not_before_ns = r->end_ns + cooldown_ns(state, o->kind, r->duration_ns);
@@ -80,21 +81,41 @@ static void learn_strike(tm_policy_state *state, tm_rung_state *rung, const resu
 }
 
 /*
- * The young budget. YIELD widens it while minor runs free little, and the fixed cost of a run, of
- * which the shortest run is an upper bound, has to stay below 1 % of the time between two. But a
- * budget beyond a quarter of the heap would show in the peak, and beyond ten times the first one
- * nothing is won.
+ * What a minor run costs however little is young: where the line through (young bytes, duration) of
+ * the last runs, older ones weighing less, meets zero bytes. While the runs are alike there is no
+ * line; then the last answer fades.
+ */
+static void fit_young(tm_policy_state *state, double bytes, double duration)
+{
+  double *fit = state->young_fit;
+  const double sample[] = {1, bytes, duration, bytes * bytes, bytes * duration};
+  for (size_t i = 0; i < TM_ARRAY_LEN(sample); i++)
+    fit[i] = 0.875 * fit[i] + sample[i];
+  double mean = fit[1] / fit[0], mean_ns = fit[2] / fit[0];
+  double variance = fit[3] / fit[0] - mean * mean;
+  if (variance < 0.04 * mean * mean) {
+    state->young_fixed_ns *= 0.9;
+    return;
+  }
+  double slope = (fit[4] / fit[0] - mean * mean_ns) / variance;
+  double fixed = mean_ns - (slope > 0 ? slope : 0) * mean;
+  state->young_fixed_ns = fixed > mean_ns / 2 ? fixed : 0; /* less is noise, and not worth much */
+}
+
+/*
+ * The young budget. YIELD widens it while minor runs free little, and the fixed cost of a run has
+ * to stay below 1 % of the time between two. But a budget beyond a quarter of the heap would show
+ * in the peak, and beyond ten times the first one nothing is won. While minor runs on a large heap
+ * take more than 1 % of the time, every other budget is half as large again: a line for the fit.
  */
 static void adapt_young(tm_policy_state *state, const result *r, uint64_t from, uint64_t since_ns)
 {
-  double least = (double)state->policy.young_bytes;
+  double least = (double)state->policy.young_bytes, duration = (double)r->duration_ns;
   double elapsed = (double)tm__less(r->end_ns - r->duration_ns, since_ns);
-  double duration = (double)r->duration_ns, known = state->young_fixed_ns * 1.1;
-  if (elapsed > 0) {
-    double rate = (double)tm__less(r->before_bytes, from) * 1e9 / elapsed;
-    state->young_rate = blend(state->young_rate, rate, state->young_rate <= 0);
-  }
-  state->young_fixed_ns = known > 0 && known < duration ? known : duration;
+  double grown = (double)tm__less(r->before_bytes, from);
+  fit_young(state, grown, duration);
+  if (elapsed > 0)
+    state->young_rate = blend(state->young_rate, grown * 1e9 / elapsed, state->young_rate <= 0);
   state->young_headroom = tm__yield_ratio(state, false);
   double wanted = least * state->young_headroom;
   double fixed = state->young_fixed_ns / TM__YOUNG_FIXED_SHARE * state->young_rate / 1e9;
@@ -102,7 +123,10 @@ static void adapt_young(tm_policy_state *state, const result *r, uint64_t from, 
   most = most < least ? least : most;
   most = most > least * TM__HEADROOM_MAX ? least * TM__HEADROOM_MAX : most;
   wanted = wanted < fixed ? fixed : wanted;
-  state->young_bytes = (uint64_t)(wanted < most ? wanted : most);
+  wanted = wanted < most ? wanted : most;
+  bool costly = duration > TM__YOUNG_FIXED_SHARE * elapsed && wanted * 1.5 <= most;
+  bool odd = state->rung[TM_COLLECT_MINOR].runs % 2;
+  state->young_bytes = (uint64_t)(wanted * (costly && odd ? 1.5 : 1.0));
 }
 
 static void learn_full(tm_policy_state *state, const tm_outcome *o, const result *r)
@@ -116,6 +140,8 @@ static void learn_full(tm_policy_state *state, const tm_outcome *o, const result
   }
   state->live_bytes = r->after_bytes;
   state->old_headroom = 1.0;
+  if (rung->strikes == 0) /* there was garbage: what minor runs freed before tells nothing now */
+    state->rung[TM_COLLECT_MINOR].believed = 0;
 }
 
 static void learn_minor(tm_policy_state *state, const tm_outcome *o, const result *r)

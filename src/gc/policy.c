@@ -128,17 +128,28 @@ uint64_t tm__floor_bytes(const tm_policy_state *state, tm_hook_kind kind)
   return TM__FLOOR_BYTES;
 }
 
-double tm__yield_ratio(const tm_policy_state *state, bool full)
+/* clamp(added / removed, 1, 10) */
+static double ratio_of(uint64_t added, uint64_t removed)
 {
-  uint64_t added = 0, removed = 0;
-  for (size_t i = 0; i < 4; i++) {
-    added = tm__add(added, state->added_bytes[full][i]);
-    removed = tm__add(removed, state->removed_bytes[full][i]);
-  }
-  if (!(state->policy.kinds & TM_POLICY_YIELD) || added <= removed)
+  if (added <= removed)
     return 1.0;
   double ratio = removed ? (double)added / (double)removed : TM__HEADROOM_MAX;
   return ratio < TM__HEADROOM_MAX ? ratio : TM__HEADROOM_MAX;
+}
+
+double tm__yield_ratio(const tm_policy_state *state, bool full)
+{
+  const uint64_t *add = state->added_bytes[full], *remove = state->removed_bytes[full];
+  uint64_t added = 0, removed = 0;
+  if (!(state->policy.kinds & TM_POLICY_YIELD))
+    return 1.0;
+  for (size_t i = 0; i < 4; i++) {
+    added = tm__add(added, add[i]);
+    removed = tm__add(removed, remove[i]);
+  }
+  size_t last = state->rung[full ? tm__full_kind(state) : TM_COLLECT_MINOR].runs % 4;
+  double window = ratio_of(added, removed), latest = ratio_of(add[last], remove[last]);
+  return window < latest ? window : latest;
 }
 
 /* ---- Trips ----------------------------------------------------------------------------------- */
@@ -183,8 +194,9 @@ static void limit_trips(const tm_policy_state *state, const tm_inputs *in, doubl
                         tm__trips *t)
 {
   uint64_t live = state->live_bytes, hard = in->hard_limit_bytes;
-  tm_hook_kind least = tm__generational(state) ? TM_COLLECT_MINOR : tm__full_kind(state);
-  uint64_t lowest = tm__add(state->base_bytes, tm__floor_bytes(state, least));
+  uint64_t lowest = tm__add(live, tm__floor_bytes(state, tm__full_kind(state)));
+  if (tm__generational(state)) /* where either generation may run */
+    lowest = tm__min(lowest, tm__add(state->base_bytes, tm__floor_bytes(state, TM_COLLECT_MINOR)));
   if (in->soft_limit_bytes) {
     t->soft_goal_bytes = soft_goal(in);
     uint64_t trip = squeeze(live, tm__max(t->soft_goal_bytes, live), factor);

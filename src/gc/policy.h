@@ -4,7 +4,7 @@
  *
  *   U footprint   L after the last full collection   base after the last run of any, or lower
  *   T = min( policies: max(L + headroom * pressure * postponement, L + floor),
- *            SOFT, HALFWAY: max(.., base + least floor),   YOUNG: base + Y * pressure )
+ *            SOFT, HALFWAY: max(.., L + floor or base + young floor),   YOUNG: base + Y * pressure )
  *   nothing is due  =>  U < T
  */
 #ifndef TM_GC_POLICY_H
@@ -23,7 +23,7 @@
 #define TM__FLOOR_BYTES TM__MIB
 #define TM__YOUNG_FLOOR_MAX (4 * TM__MIB)
 #define TM__HEADROOM_MAX 10.0
-#define TM__USELESS_SHARE 0.05 /* of elapsed time, for full runs that free little */
+#define TM__USELESS_SHARE 0.10 /* of elapsed time, for full runs that free little */
 #define TM__YOUNG_FIXED_SHARE 0.01
 #define TM__BUCKET_NS TM__SECOND
 #define TM__PRESSURE_STEP_NS (2 * TM__SECOND)
@@ -84,7 +84,8 @@ TM_HIDDEN bool tm__generational(const tm_policy_state *state);
 TM_HIDDEN tm_hook_kind tm__full_kind(const tm_policy_state *state);
 /* Least bytes allocated between two runs of a rung. */
 TM_HIDDEN uint64_t tm__floor_bytes(const tm_policy_state *state, tm_hook_kind kind);
-/* added / removed over the last four runs, 1 to 10; 1 without the policy YIELD. */
+/* added / removed over the last four runs, or in the last one if that is less, 1 to 10: garbage
+ * that comes back is believed at once. 1 without the policy YIELD. */
 TM_HIDDEN double tm__yield_ratio(const tm_policy_state *state, bool full);
 
 TM_HIDDEN void tm__trips_compute(const tm_policy_state *state, const tm_inputs *inputs,

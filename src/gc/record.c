@@ -8,9 +8,9 @@ void tm__record_fill(const tm__engine *engine, const tm_inputs *in, tm_record *r
 {
   const tm_policy_state *s = &engine->state;
   const char *name = engine->port.name ? engine->port.name : "";
-  size_t length = strnlen(name, sizeof record->heap - 1);
   memset(record, 0, sizeof *record);
-  memcpy(record->heap, name, length);
+  for (size_t i = 0; name[i] && i < sizeof record->heap - 1; i++)
+    record->heap[i] = name[i];
   record->time_ns = in->now_ns;
   record->kind = record->result = -1;
   record->policy = s->trip_policy;
