@@ -177,7 +177,7 @@ void *tm_aligned_alloc(tm_heap *heap, tm_family family, size_t alignment, size_t
 
 void *tm_pool_alloc(tm_pool *pool, size_t n)
 {
-  if (tm_unlikely(pool->block_bytes && n > pool->block_bytes)) {
+  if (tm_unlikely(n > pool->most_bytes)) {
     errno = EINVAL;
     return NULL;
   }

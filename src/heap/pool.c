@@ -29,6 +29,7 @@ void tm__pools_init(tm_heap *heap)
     pool->id = id;
     pool->family = families[id];
     pool->kind = TM_POOL_VARIABLE;
+    pool->most_bytes = SIZE_MAX;
     tm__name_copy(pool->name, sizeof pool->name, names[id]);
     atomic_store(&pool->used, true);
   }
@@ -137,6 +138,7 @@ int tm_pool_new(tm_heap *heap, const tm_pool_config *config, tm_pool **out)
     pool->family = config->family;
     pool->kind = config->kind;
     pool->block_bytes = bytes;
+    pool->most_bytes = fixed ? config->block_bytes : SIZE_MAX;
     pool->cache_blocks = config->kind == TM_POOL_CACHED ? (uint32_t)config->cache_blocks : 0;
     tm__name_copy(pool->name, sizeof pool->name, config->name ? config->name : defaults.name);
     atomic_store_explicit(&pool->used, true, memory_order_release);

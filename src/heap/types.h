@@ -187,6 +187,7 @@ struct tm_pool {
   unsigned id;
   tm_pool_kind kind;
   uint32_t block_bytes;  /* FIXED, CACHED: rounded up to 16; else 0 */
+  size_t most_bytes;     /* of a request: as the config has it, or SIZE_MAX */
   uint32_t cache_blocks;
   _Atomic(bool) used;    /* the slot holds a pool */
   /* totals of the pools that had this slot before: not this one's */
