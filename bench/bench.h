@@ -218,4 +218,18 @@ static inline double bench_cpu_ns(void)
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+static inline int bench_compare_doubles(const void *a, const void *b)
+{
+  double x = *(const double *)a;
+  double y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* Sorts the values and returns the middle one. */
+static inline double bench_median(double *values, size_t count)
+{
+  qsort(values, count, sizeof values[0], bench_compare_doubles);
+  return values[count / 2];
+}
+
 #endif

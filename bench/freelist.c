@@ -104,13 +104,6 @@ static double time_tidemark(uint64_t rounds, size_t depth, size_t size)
 
 /* ---- Interleaving --------------------------------------------------------------------------- */
 
-static int compare_doubles(const void *a, const void *b)
-{
-  double x = *(const double *)a;
-  double y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void fill_list(size_t depth, size_t size)
 {
   for (size_t i = 0; i < depth; i++) {
@@ -135,11 +128,10 @@ int main(int argc, char **argv)
       ns[arm][round] = arms[arm](rounds, depth, size) / (double)(rounds * depth);
     }
   }
-  for (size_t arm = 0; arm < ARMS; arm++) {
-    qsort(ns[arm], ROUNDS, sizeof ns[arm][0], compare_doubles);
-  }
-  (void)printf("inline_ns=%.3f call_ns=%.3f tidemark_ns=%.3f ratio_to_call=%.3f\n",
-               ns[0][ROUNDS / 2], ns[1][ROUNDS / 2], ns[2][ROUNDS / 2],
-               ns[2][ROUNDS / 2] / ns[1][ROUNDS / 2]);
+  double inlined = bench_median(ns[0], ROUNDS);
+  double called = bench_median(ns[1], ROUNDS);
+  double ours = bench_median(ns[2], ROUNDS);
+  (void)printf("inline_ns=%.3f call_ns=%.3f tidemark_ns=%.3f ratio_to_call=%.3f\n", inlined, called,
+               ours, ours / called);
   return 0;
 }

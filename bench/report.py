@@ -12,6 +12,7 @@ import suite
 MEASURES = (("cpu", "CPU time"), ("wall", "wall time"), ("rss", "peak RSS"))
 FIELDS = ("workload", "arm", "run", "user_s", "system_s", "wall_s", "peak_rss_kib",
           "minor_faults", "context_switches")
+VALUE_FIELDS = ("program", "run", "name", "value")
 
 
 @dataclasses.dataclass
@@ -92,21 +93,35 @@ def from_runs(head, rows):
     return results
 
 
-def read(path):
-    """Results of a file that `write` made."""
+def read_rows(path):
+    """(head, rows) of a file that `write` made."""
     with open(path, encoding="utf-8", newline="") as file:
         lines = file.read().splitlines()
     head = [line[2:].split(": ", 1) for line in lines if line.startswith("# ")]
-    return from_runs(head, csv.DictReader(line for line in lines if not line.startswith("#")))
+    return head, list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
-def write(path, head, rows):
+def read(path):
+    """Results of a file of runs."""
+    return from_runs(*read_rows(path))
+
+
+def write(path, head, rows, fields=FIELDS):
     """Machine first, as comments, then one line a run."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.writelines(f"# {name}: {text}\n" for name, text in head)
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        writer = csv.DictWriter(file, fields, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def value_medians(rows):
+    """{(program, name): median of the runs}, in the order of first appearance, of rows with
+    VALUE_FIELDS."""
+    values = {}
+    for row in rows:
+        values.setdefault((row["program"], row["name"]), []).append(float(row["value"]))
+    return {key: statistics.median(numbers) for key, numbers in values.items()}
 
 
 # ---- Tables -------------------------------------------------------------------------------------

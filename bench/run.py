@@ -182,18 +182,25 @@ def choose_arms(options):
     wanted = options.arms.split(",") if options.arms else [arm.name for arm in arms]
     for line in missing:
         print(f"not here: {line}", file=sys.stderr)
+    if not options.arms and machine.TIDEMARK not in [arm.name for arm in arms]:
+        raise BenchError("without tidemark's preload library there is nothing to compare; "
+                         "--arms chooses others")
     for name in wanted:
         if name not in [arm.name for arm in arms]:
             raise BenchError(f"no arm {name}; there are: " + " ".join(arm.name for arm in arms))
     return [arm for arm in arms if arm.name in wanted]
 
 
-def result_path(options):
+def kind_of(options):
+    """What sort of run this is, for the file's name."""
+    return "quick" if options.quick else "part" if options.names or options.arms else "full"
+
+
+def result_path(options, kind):
     """A new file in the results directory."""
     directory = options.out or os.path.join(machine.ROOT, "bench", "results")
     os.makedirs(directory, exist_ok=True)
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
-    kind = "quick" if options.quick else "part" if options.names or options.arms else "full"
     return os.path.join(directory, f"{stamp}-{kind}.csv")
 
 
@@ -238,7 +245,7 @@ def main(arguments):
     if rows:
         head += [("load_after", f"{os.getloadavg()[0]:.2f}"), ("runs", str(options.runs)),
                  ("work", "1/10" if options.quick else "full")]
-        path = result_path(options)
+        path = result_path(options, kind_of(options))
         report.write(path, head, rows)
         results = report.from_runs(head, rows)
         for key, title in report.MEASURES:

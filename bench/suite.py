@@ -16,6 +16,8 @@ class Workload:
     cpus: int = 1
     # the option that sets how much is done, and how much: --quick divides it
     work: tuple = None
+    # how many pairs of malloc and free a unit of that work has, where it is a fixed number
+    pairs: int = None
     package: str = None
     settings: tuple = ()
     # a server: what loads it and what ends it; PORT in any argument is replaced by a free one
@@ -31,17 +33,17 @@ class Workload:
 
 
 GENERAL = (
-    Workload("pair-64", ("pair", "size=64"), work=("pairs", 150_000_000)),
-    Workload("pair-many", ("pair", "size=0"), work=("pairs", 150_000_000)),
-    Workload("batch-lifo", ("batch", "order=lifo"), work=("rounds", 10_000)),
-    Workload("batch-fifo", ("batch", "order=fifo"), work=("rounds", 10_000)),
-    Workload("batch-random", ("batch", "order=random"), work=("rounds", 10_000)),
+    Workload("pair-64", ("pair", "size=64"), work=("pairs", 150_000_000), pairs=1),
+    Workload("pair-many", ("pair", "size=0"), work=("pairs", 150_000_000), pairs=1),
+    Workload("batch-lifo", ("batch", "order=lifo"), work=("rounds", 10_000), pairs=10_000),
+    Workload("batch-fifo", ("batch", "order=fifo"), work=("rounds", 10_000), pairs=10_000),
+    Workload("batch-random", ("batch", "order=random"), work=("rounds", 10_000), pairs=10_000),
     Workload("bignum", ("bignum",), work=("rounds", 1_200_000)),
     Workload("trees", ("trees",), work=("rounds", 24)),
     Workload("words", ("words",), work=("words", 5_000_000)),
-    Workload("live", ("live",), work=("steps", 10_000_000)),
+    Workload("live", ("live",), work=("steps", 10_000_000), pairs=1),
     Workload("churn", ("churn",), cpus=2, work=("turns", 8_000)),
-    Workload("xthread", ("xthread",), cpus=2, work=("batches", 250_000)),
+    Workload("xthread", ("xthread",), cpus=2, work=("batches", 250_000), pairs=128),
     Workload("purefree", ("purefree",), cpus=2, work=("generations", 50)),
     Workload("threads", ("threads",), cpus=2, work=("rounds", 12_000)),
     Workload("sharing-active", ("false_sharing", "shape=active"), cpus=2,

@@ -3,8 +3,9 @@
 
     table.py [FILE.csv] [--check]
 
-Without FILE it takes the newest full run in bench/results/. What stands between the markers of
-docs/performance.md is replaced; --check only says (exit status 1) whether it would change.
+Without FILE it takes the newest full run in bench/results/, and always the newest results of
+instructions.py and inside.py. What stands between the markers of docs/performance.md is replaced;
+--check only says (exit status 1) whether it would change.
 """
 
 import argparse
@@ -20,12 +21,10 @@ BEGIN, END = "<!-- table: begin (bench/table.py) -->", "<!-- table: end -->"
 RESULTS = os.path.join(machine.ROOT, "bench", "results")
 
 
-def newest_full():
-    """The newest file of a full run."""
-    files = sorted(glob.glob(os.path.join(RESULTS, "*-full.csv")))
-    if not files:
-        raise SystemExit("bench: no full run in bench/results/: ./dev bench makes one")
-    return files[-1]
+def newest(kind):
+    """The newest file of a kind of run, or None."""
+    files = sorted(glob.glob(os.path.join(RESULTS, f"*-{kind}.csv")))
+    return files[-1] if files else None
 
 
 def ratio_rows(results, measure, subject):
@@ -74,6 +73,34 @@ def losses(results, subject):
     return lines or ["- none"]
 
 
+def instruction_rows(rows):
+    """Rows: a workload, one column an arm."""
+    arms = list(dict.fromkeys(row["name"] for row in rows))
+    values = report.value_medians(rows)
+    names = list(dict.fromkeys(row["program"] for row in rows))
+    return [["instructions a pair", *arms],
+            *([name, *(report.number(values.get((name, arm)), 1) for arm in arms)]
+              for name in names)]
+
+
+def inside_rows(rows):
+    """Rows: program, name, median."""
+    return [["program", "value", "median"],
+            *([program, name, f"{value:.10g}"]
+              for (program, name), value in report.value_medians(rows).items())]
+
+
+def value_part(kind, title, rows_of):
+    """Lines of a table from the newest results of a kind; none when there are none."""
+    path = newest(kind)
+    if path is None:
+        return []
+    head, rows = report.read_rows(path)
+    return ["", f"### {title}", "",
+            f"Raw data: `{os.path.relpath(path, machine.ROOT)}`, commit {dict(head)['commit']}",
+            "", report.as_markdown(rows_of(rows))]
+
+
 def text_of(path):
     """Everything between the markers."""
     results = report.read(path)
@@ -89,6 +116,8 @@ def text_of(path):
                   report.as_markdown(off_rows(results))]
     parts += ["", "### More than a tenth behind the best peer", "",
               *losses(results, machine.TIDEMARK)]
+    parts += value_part("instructions", "Instructions", instruction_rows)
+    parts += value_part("inside", "From inside", inside_rows)
     return "\n".join(parts)
 
 
@@ -104,7 +133,10 @@ def main(arguments):
     _, found, tail = rest.partition(END)
     if not found:
         raise SystemExit(f"bench: {DOCUMENT} has no markers {BEGIN} and {END}")
-    after = f"{head}{BEGIN}\n{text_of(options.file or newest_full())}\n{END}{tail}"
+    path = options.file or newest("full")
+    if path is None:
+        raise SystemExit("bench: no full run in bench/results/: ./dev bench makes one")
+    after = f"{head}{BEGIN}\n{text_of(path)}\n{END}{tail}"
     if options.check:
         return 0 if after == before else 1
     with open(DOCUMENT, "w", encoding="utf-8") as file:
