@@ -87,6 +87,7 @@ int tm_handle_new(tm_heap *heap, size_t n, tm_handle *out)
     entry->block = block;
     entry->bytes = n;
     entry->locks = 0;
+    tm__shared_add(&heap->handle_bytes, n);
     out->id = (uint64_t)entry->generation << 32 | (uint32_t)(index + 1);
   }
   tm__lock_release(&heap->handles_lock);
@@ -134,6 +135,7 @@ int tm_handle_free(tm_heap *heap, tm_handle handle)
     error = TM_EBUSY;
   if (entry && entry->locks == 0) {
     block = entry->block;
+    tm__shared_add(&heap->handle_bytes, 0 - (uint64_t)entry->bytes);
     entry_free(heap, (uint32_t)handle.id - 1);
     error = 0;
   }

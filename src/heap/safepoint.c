@@ -22,6 +22,8 @@ static void port_read(void *ctx, tm__readings *out)
   int64_t informed = atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
   out->footprint_bytes = live + (uint64_t)informed;
   out->allocated_bytes_total = sums.alloc_bytes + tm__counter_read(&heap->informed_added_bytes);
+  out->informed_bytes = informed > 0 ? (uint64_t)informed : 0;
+  out->movable_bytes = tm__counter_read(&heap->handle_bytes);
   out->dirty_bytes = tm__arena_dirty_bytes();
   out->committed_bytes = tm__counter_read(&heap->span_bytes) + tm__counter_read(&heap->meta_bytes);
   if (heap->is_default)

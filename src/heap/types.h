@@ -233,6 +233,7 @@ struct tm_heap {
   tm__counter meta_bytes;           /* shards and rows of this heap */
   tm__counter slack_bytes;
   tm__counter fixable_bytes;        /* as of the last count */
+  tm__counter handle_bytes;         /* in movable blocks */
 
   tm__lock lock;                   /* guards what follows, and the shards' marked fields */
   tm__shard *idle;
