@@ -73,7 +73,7 @@ int main(void)
                                       stats.dirty_bytes + stats.meta_bytes
              ? "yes"
              : "no");
-  printf("  the peak is %llu, the failed request counted %llu time\n",
+  printf("  the peak is near %llu, the failed request counted %llu time\n",
          (unsigned long long)stats.footprint_peak_bytes,
          (unsigned long long)stats.failures_total[TM_FAIL_OVERFLOW]);
 

@@ -52,14 +52,14 @@ static void print_books(const tm_heap *heap)
   putchar('\n');
 }
 
-/* Drops the oldest tiles until as much is gone as the engine asks for. */
+/* Drops the oldest tiles until as much is gone as the engine asks for; at least one. */
 static int drop_tiles(void *ctx, const tm_event *event)
 {
   uint64_t freed = 0;
   (void)ctx;
   printf("%d tiles of %zu MiB are too near to the limit of 32 MiB\n", count, tile_bytes / MIB);
   print_books(event->heap);
-  while (count && freed < event->need_bytes) {
+  while (count && (freed == 0 || freed < event->need_bytes)) {
     unmap_oldest(event->heap);
     freed += tile_bytes;
   }

@@ -71,12 +71,12 @@ static answer *answer_get(unsigned number)
   return a;
 }
 
-/* Evicts from the cold end until the engine's need is met. */
+/* Evicts from the cold end until the engine's need is met; 0 is "as much as is cheap". */
 static int drop_answers(void *ctx, const tm_event *event)
 {
-  uint64_t freed = 0;
+  uint64_t freed = 0, need = event->need_bytes ? event->need_bytes : event->footprint_bytes / 8;
   (void)ctx;
-  for (answer *a = TAILQ_FIRST(&recent), *next; a && freed < event->need_bytes; a = next) {
+  for (answer *a = TAILQ_FIRST(&recent), *next; a && freed < need; a = next) {
     next = TAILQ_NEXT(a, by_use);
     if (a->users)
       continue;

@@ -307,6 +307,12 @@ static void test_failed_resize_keeps_the_block(void **state)
   }
 }
 
+static int no_limit(void **state)
+{
+  (void)state;
+  return tm_limit_set(tm_heap_default(), TM_HARD, 0);
+}
+
 /* ---- Freeing, rows, threads ----------------------------------------------------------------- */
 
 static void test_free_of_null_and_errno(void **state)
@@ -398,7 +404,7 @@ int main(void)
       cmocka_unit_test(test_resize_of_null_is_malloc),
       cmocka_unit_test(test_resize_keeps_content_and_books),
       cmocka_unit_test(test_large_blocks_grow_step_by_step),
-      cmocka_unit_test(test_failed_resize_keeps_the_block),
+      cmocka_unit_test_teardown(test_failed_resize_keeps_the_block, no_limit),
       cmocka_unit_test(test_free_of_null_and_errno),
       cmocka_unit_test(test_each_family_has_its_row),
       cmocka_unit_test(test_first_call_in_a_fresh_thread),

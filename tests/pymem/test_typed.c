@@ -65,6 +65,12 @@ static void test_failed_resize_assigns_null(void **state)
   PyMem_Del(kept);
 }
 
+static int no_limit(void **state)
+{
+  (void)state;
+  return tm_limit_set(tm_heap_default(), TM_HARD, 0);
+}
+
 /* n * sizeof is checked by the macro itself, and a failure is counted once. */
 static void test_new_overflow_counts_once(void **state)
 {
@@ -152,7 +158,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_new_gives_room_for_n),
       cmocka_unit_test(test_resize_assigns),
-      cmocka_unit_test(test_failed_resize_assigns_null),
+      cmocka_unit_test_teardown(test_failed_resize_assigns_null, no_limit),
       cmocka_unit_test(test_new_overflow_counts_once),
       cmocka_unit_test(test_negative_counts_fail),
       cmocka_unit_test(test_old_names),
