@@ -6,7 +6,9 @@
  * So each request also wakes this thread; it gives the main thread a few milliseconds, and if the
  * request still waits then, it takes the GIL like any thread and serves it itself.
  *
- * It is started by the first request: a program that never crosses a trip has no thread of ours.
+ * It is started by the first request in a process that has threads already. A program with one
+ * thread does not need it: who crosses the trip is the main thread, on its way to a bytecode. And
+ * it would pay for it: libc's locks do without atomic instructions until the first thread starts.
  *
  * `lock` guards `state`, `quit` and `inside`, and is held for a few instructions only. Whoever wants
  * the thread gone sets `quit` while it is not `inside`: then it will not enter Python any more.
@@ -16,6 +18,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/single_threaded.h>
 #include <time.h>
 
 #include "base/atomics.h"
@@ -165,6 +168,8 @@ static bool start_thread(void)
 
 void tm__cpython_collector_wake(void)
 {
+  if (__libc_single_threaded)
+    return;
   tm__lock_acquire(&lock);
   bool starts = state == ABSENT;
   if (starts) {

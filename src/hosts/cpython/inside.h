@@ -49,7 +49,7 @@ TM_HIDDEN void tm__cpython_ask_reset(bool queue_is_gone);
 
 /* ---- collector.c ---------------------------------------------------------------------------- */
 
-/* A request was made: starts the thread if there is none, and lets it watch the request. */
+/* A request was made: lets the thread watch it, which is started if there are other threads. */
 TM_HIDDEN void tm__cpython_collector_wake(void);
 /* The main thread served a request itself. */
 TM_HIDDEN void tm__cpython_collector_main_is_back(void);
