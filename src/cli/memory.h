@@ -13,8 +13,9 @@ TM_HIDDEN uint64_t tm__memory_whole(const char *root);
 
 /*
  * A limit as people write it: what tm__size_parse reads, or a percentage above 0 and up to 100,
- * with at most one decimal point, of `whole_bytes`. 0 and *bytes; TM_EINVAL iff it is neither, TM_ERANGE
- * iff the result is above INT64_MAX; *bytes is untouched on error.
+ * with at most one decimal point, of `whole_bytes`.
+ * 0 and *bytes; TM_EINVAL iff it is neither, TM_ERANGE iff the result is above INT64_MAX; *bytes is
+ * untouched on error.
  */
 TM_HIDDEN int tm__limit_parse(const char *text, uint64_t whole_bytes, uint64_t *bytes);
 

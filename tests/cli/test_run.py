@@ -1,109 +1,15 @@
 #!/usr/bin/env python3
-"""The tidemark command as people meet it: bad input, and a COMMAND that notices nothing."""
+"""tidemark run as people meet it: bad input, and a COMMAND that notices nothing."""
 # ctest: timeout=120
-import glob
 import os
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
-import unittest
 
-
-def built(name, variable):
-    """A path from the environment, or from the newest build in the source tree."""
-    if os.environ.get(variable):
-        return os.environ[variable]
-    here = os.path.dirname(os.path.abspath(__file__))
-    found = glob.glob(os.path.join(here, "../../build", "**", name), recursive=True)
-    return max(found, key=os.path.getmtime) if found else ""
-
-
-TIDEMARK = built("bin/tidemark", "TIDEMARK")
-PRELOAD = built("libtidemark-preload.so", "TIDEMARK_PRELOAD")
-CC = os.environ.get("CC", "cc")
-PYTHON = "/usr/bin/python3"
-CONTRACT = {"LD_PRELOAD", "TM_SOFT", "TM_HARD", "TM_POLICY", "TM_REPORT", "TM_RUN_PID",
-            "TM_SERVE_FD", "TM_SERVE_ID"}
-
-
-def clean_environment(**more):
-    kept = {k: v for k, v in os.environ.items() if k not in CONTRACT and k != "PYTHONMALLOC"}
-    kept.update(more)
-    return kept
-
-
-def tidemark(*arguments, **options):
-    options.setdefault("env", clean_environment())
-    options.setdefault("timeout", 30)
-    return subprocess.run([TIDEMARK, *arguments], capture_output=True, **options)
-
-
-def run(*arguments, **options):
-    return tidemark("run", *arguments, **options)
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
-    def write(self, name, content, mode=0o755):
-        with open(self.path(name), "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-        os.chmod(self.path(name), mode)
-        return self.path(name)
-
-    def compile(self, name, source, *flags):
-        code = self.write(name + ".c", source, 0o644)
-        subprocess.run([CC, "-O1", "-o", self.path(name), code, *flags], check=True)
-        return self.path(name)
-
-    def assertComplains(self, result, status, *words):
-        """One sentence on standard error, the exit status, and nothing on standard output."""
-        text = result.stderr.decode()
-        self.assertEqual(result.returncode, status, text)
-        self.assertEqual(result.stdout, b"")
-        self.assertTrue(text.startswith("tidemark: "), text)
-        self.assertEqual(text.count("\n"), 1, text)
-        for word in words:
-            self.assertIn(word, text)
-
-
-class WithoutACommand(Case):
-    def test_version_and_help(self):
-        version = tidemark("--version")
-        self.assertEqual(version.returncode, 0)
-        self.assertRegex(version.stdout.decode(), r"^tidemark \d+\.\d+\.\d+\n$")
-        self.assertEqual(version.stderr, b"")
-        for arguments in (["help"], ["--help"], ["-h"], ["help", "help"]):
-            self.assertIn(b"Usage: tidemark run", tidemark(*arguments).stdout)
-        for arguments in (["help", "run"], ["run", "--help"], ["run", "-h", "nonsense"]):
-            result = tidemark(*arguments)
-            self.assertEqual(result.returncode, 0)
-            self.assertIn(b"--hard SIZE", result.stdout)
-
-    def test_help_fits_a_terminal(self):
-        for arguments in (["help"], ["help", "run"]):
-            for line in tidemark(*arguments).stdout.decode().splitlines():
-                self.assertLessEqual(len(line), 100, line)
-
-    def test_help_that_cannot_be_written_is_an_error(self):
-        with open("/dev/full", "w") as full:
-            result = subprocess.run([TIDEMARK, "--help"], stdout=full, stderr=subprocess.PIPE)
-        self.assertEqual(result.returncode, 1)
-        self.assertIn(b"cannot write to standard output", result.stderr)
-
-    def test_no_or_unknown_subcommand(self):
-        self.assertComplains(tidemark(), 2, "say what to do")
-        self.assertComplains(tidemark("rum"), 2, "did you mean 'run'?")
-        self.assertComplains(tidemark("python3"), 2, "write 'tidemark run -- python3'")
-        self.assertComplains(tidemark("help", "frob"), 2, "no command 'frob'")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from command import CONTRACT, PRELOAD, PYTHON, TIDEMARK, Case, environment, main
 
 
 class BadInput(Case):
@@ -111,7 +17,7 @@ class BadInput(Case):
 
     def refused(self, status, words, *options, **more):
         made = self.path("made")
-        result = run(*options, "--", "touch", made, **more)
+        result = self.run_it(*options, "--", "touch", made, **more)
         self.assertComplains(result, status, *words)
         self.assertFalse(os.path.exists(made), "COMMAND was run all the same")
 
@@ -125,45 +31,46 @@ class BadInput(Case):
         self.refused(2, ["'sqrt'", "not in this version"], "--policy", "sqrt")
         self.refused(2, ["'magic'", "growth[=PERCENT]"], "--policy", "magic")
         self.refused(2, ["needs a value"], "--soft")
-        self.assertComplains(run("--report"), 2, "needs a COMMAND")
+        self.assertComplains(self.run_it("--report"), 2, "needs a COMMAND")
 
     def test_command_not_found(self):
-        self.assertComplains(run("--", "no-such-command"), 127, "'no-such-command' in PATH")
-        self.assertComplains(run("--", "./no-such-file"), 127, "no file './no-such-file'")
+        self.assertComplains(self.run_it("--", "no-such-command"), 127, "'no-such-command' in PATH")
+        self.assertComplains(self.run_it("--", "./no-such-file"), 127, "no file './no-such-file'")
 
     def test_command_cannot_run(self):
-        self.assertComplains(run("--", self.folder.name), 126, "is a directory")
+        self.assertComplains(self.run_it("--", self.folder.name), 126, "is a directory")
         plain = self.write("plain", "#!/bin/sh\n", 0o644)
-        self.assertComplains(run("--", plain), 126, "is not executable", "chmod +x")
+        self.assertComplains(self.run_it("--", plain), 126, "is not executable", "chmod +x")
         lost = self.write("lost", "#!/no/such/interpreter\n")
-        self.assertComplains(run("--", lost), 126, "interpreter /no/such/interpreter")
+        self.assertComplains(self.run_it("--", lost), 126, "interpreter /no/such/interpreter")
         data = self.write("data", b"\0\1\2\3")
-        self.assertComplains(run("--", data), 126, "neither a program nor a script")
+        self.assertComplains(self.run_it("--", data), 126, "neither a program nor a script")
         lost = self.write("by-env", "#!/usr/bin/env no-such-python\n")
-        self.assertComplains(run("--", lost), 127, "asks env for 'no-such-python'")
+        self.assertComplains(self.run_it("--", lost), 127, "asks env for 'no-such-python'")
 
     def test_another_machine(self):
         with open(TIDEMARK, "rb") as file:
             program = bytearray(file.read())
         program[18:20] = struct.pack("<H", 8)  # e_machine: MIPS
         foreign = self.write("foreign", bytes(program))
-        self.assertComplains(run("--", foreign), 126, "is built for MIPS")
+        self.assertComplains(self.run_it("--", foreign), 126, "is built for MIPS")
 
     def test_statically_linked(self):
         static = self.compile("static", "int main(void) { return 0; }", "-static")
-        self.assertComplains(run("--", static), 126, "is statically linked")
+        self.assertComplains(self.run_it("--", static), 126, "is statically linked")
         pie = self.compile("pie", "int main(void) { return 0; }", "-static-pie")
-        self.assertComplains(run("--", pie), 126, "is statically linked")
+        self.assertComplains(self.run_it("--", pie), 126, "is statically linked")
         script = self.write("script", f"#!{static}\n")
-        self.assertComplains(run("--", script), 126, "is run by", "which is statically linked")
+        self.assertComplains(self.run_it("--", script), 126, "is run by",
+                             "which is statically linked")
 
     def test_setuid_and_setgid(self):
         program = self.compile("program", "int main(void) { return 0; }")
-        self.assertEqual(run("--", program).returncode, 0)
+        self.assertEqual(self.run_it("--", program).returncode, 0)
         os.chmod(program, 0o4755)
-        self.assertComplains(run("--", program), 126, "is setuid", "tidemark run --")
+        self.assertComplains(self.run_it("--", program), 126, "is setuid", "tidemark run --")
         os.chmod(program, 0o2755)
-        self.assertComplains(run("--", program), 126, "is setgid")
+        self.assertComplains(self.run_it("--", program), 126, "is setgid")
 
     def test_capabilities(self):
         program = self.compile("program", "int main(void) { return 0; }")
@@ -173,7 +80,7 @@ class BadInput(Case):
             os.setxattr(program, "security.capability", value)
         except OSError as error:
             self.skipTest(f"capabilities cannot be set on files here: {error}")
-        self.assertComplains(run("--", program), 126, "is given capabilities")
+        self.assertComplains(self.run_it("--", program), 126, "is given capabilities")
 
     def test_address(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -189,11 +96,11 @@ class BadInput(Case):
 
     def test_nothing_is_lost(self):
         report = self.write("report", "of an earlier run\n", 0o644)
-        run(f"--report={report}", "--", "no-such-command")
-        run(f"--report={report}", "--serve", "0.0.0.0:1", "--", "true")
+        self.run_it(f"--report={report}", "--", "no-such-command")
+        self.run_it(f"--report={report}", "--serve", "0.0.0.0:1", "--", "true")
         with open(report) as file:
             self.assertEqual(file.read(), "of an earlier run\n")
-        run(f"--report={self.path('new')}", "--", "no-such-command")
+        self.run_it(f"--report={self.path('new')}", "--", "no-such-command")
         self.assertFalse(os.path.exists(self.path("new")))
 
     def test_a_missing_library_is_said(self):
@@ -202,7 +109,7 @@ class BadInput(Case):
         with open(TIDEMARK, "rb") as file:
             self.write("bin/tidemark", file.read())
         result = subprocess.run([copy, "run", "--", "true"], capture_output=True,
-                                env=clean_environment())
+                                env=environment())
         self.assertComplains(result, 125, "libtidemark-preload.so is not in", "install tidemark")
 
     def test_a_directory_that_the_loader_cannot_name(self):
@@ -213,41 +120,41 @@ class BadInput(Case):
         with open(PRELOAD, "rb") as file:
             self.write("a b/lib/libtidemark-preload.so", file.read())
         result = subprocess.run([copy, "run", "--", "true"], capture_output=True,
-                                env=clean_environment())
+                                env=environment())
         self.assertComplains(result, 125, "has a blank or a colon")
 
 
 class Transparent(Case):
     def test_exit_status(self):
         for status in (0, 1, 42, 126, 255):
-            result = run("--", "sh", "-c", f"exit {status}")
+            result = self.run_it("--", "sh", "-c", f"exit {status}")
             self.assertEqual(result.returncode, status)
             self.assertEqual(result.stderr, b"")
 
     def test_death_by_signal(self):
         for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
-            result = run("--", "sh", "-c", f"kill -{int(number)} $$")
+            result = self.run_it("--", "sh", "-c", f"kill -{int(number)} $$")
             self.assertEqual(result.returncode, -number)
 
     def test_the_process_stays_the_same(self):
         child = subprocess.Popen([TIDEMARK, "run", "--", "sh", "-c", "echo $$"],
-                                 stdout=subprocess.PIPE, env=clean_environment())
+                                 stdout=subprocess.PIPE, env=environment())
         self.assertEqual(int(child.communicate(timeout=30)[0]), child.pid)
 
     def test_input_and_output_pass_untouched(self):
         data = os.urandom(1 << 20)
-        result = run("--report", "--", "cat", input=data)
+        result = self.run_it("--report", "--", "cat", input=data)
         self.assertEqual(result.stdout, data)
 
     def test_arguments_pass_untouched(self):
         odd = ["", "a b", "--soft", "*", "\n", "ü", "--"]
-        result = run("--", PYTHON, "-c", "import sys; print(sys.argv[1:])", *odd)
+        result = self.run_it("--", PYTHON, "-c", "import sys; print(sys.argv[1:])", *odd)
         self.assertEqual(result.stdout.decode().strip(), repr(odd))
-        self.assertEqual(run("--", "sh", "-c", "echo $0", "name").stdout, b"name\n")
+        self.assertEqual(self.run_it("--", "sh", "-c", "echo $0", "name").stdout, b"name\n")
 
     def test_the_environment_is_kept(self):
-        mine = clean_environment(PROBE="a b\n", EMPTY="")
-        result = run("--soft", "1G", "--", "env", "-0", env=mine)
+        mine = environment(PROBE="a b\n", EMPTY="")
+        result = self.run_it("--soft", "1G", "--", "env", "-0", env=mine)
         seen = dict(line.split("=", 1) for line in result.stdout.decode().split("\0") if line)
         added = {name: seen.pop(name) for name in CONTRACT if name in seen}
         self.assertEqual(seen, mine)
@@ -256,7 +163,8 @@ class Transparent(Case):
 
     def test_an_outer_run_does_not_speak_in_an_inner_one(self):
         inner = [TIDEMARK, "run", "--soft", "16M", "--", "env"]
-        seen = run("--soft", "1G", "--hard", "2G", "--policy", "growth", "--", *inner).stdout
+        outer = ["--soft", "1G", "--hard", "2G", "--policy", "growth", "--"]
+        seen = self.run_it(*outer, *inner).stdout
         self.assertIn(b"TM_SOFT=16777216\n", seen)
         self.assertNotIn(b"TM_HARD", seen)
         self.assertNotIn(b"TM_POLICY", seen)
@@ -267,31 +175,31 @@ class Transparent(Case):
         source = '#include <unistd.h>\n__attribute__((constructor)) static void hello(void)' \
                  '{ (void)!write(1, "mine\\n", 5); }'
         mine = self.compile("mine.so", source, "-shared", "-fPIC")
-        result = run("--", "/bin/echo", "done", env=clean_environment(LD_PRELOAD=mine))
+        result = self.run_it("--", "/bin/echo", "done", env=environment(LD_PRELOAD=mine))
         self.assertEqual(result.stdout, b"mine\nmine\ndone\n")  # once in tidemark itself
-        result = run("--", "sh", "-c", "echo $LD_PRELOAD", env=clean_environment(LD_PRELOAD=mine))
+        result = self.run_it("--", "sh", "-c", "echo $LD_PRELOAD", env=environment(LD_PRELOAD=mine))
         first, second = result.stdout.decode().split()[-1].split(":")
         self.assertTrue(first.endswith("libtidemark-preload.so"))
         self.assertEqual(second, mine)
 
     def test_scripts(self):
         bare = self.write("bare", "echo bare $1\n")
-        self.assertEqual(run("--", bare, "x").stdout, b"bare x\n")
+        self.assertEqual(self.run_it("--", bare, "x").stdout, b"bare x\n")
         by_env = self.write("by-env", "#!/usr/bin/env python3\nprint('python')\n")
-        self.assertEqual(run("--", by_env).stdout, b"python\n")
+        self.assertEqual(self.run_it("--", by_env).stdout, b"python\n")
 
     def test_path_and_working_directory(self):
         self.write("tool", "#!/bin/sh\necho found\n")
-        there = clean_environment(PATH=f"{self.folder.name}:/usr/bin:/bin")
-        self.assertEqual(run("--", "tool", env=there).stdout, b"found\n")
-        self.assertEqual(run("--", "./tool", cwd=self.folder.name).stdout, b"found\n")
+        there = environment(PATH=f"{self.folder.name}:/usr/bin:/bin")
+        self.assertEqual(self.run_it("--", "tool", env=there).stdout, b"found\n")
+        self.assertEqual(self.run_it("--", "./tool", cwd=self.folder.name).stdout, b"found\n")
 
     def test_standard_descriptors_may_be_closed(self):
         made = self.path("made")
         for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
             command = f'exec "{TIDEMARK}" run --report -- touch "{made}" {closed}'
             result = subprocess.run(["sh", "-c", command], capture_output=True,
-                                    env=clean_environment())
+                                    env=environment())
             self.assertEqual(result.returncode, 0)
             os.remove(made)
 
@@ -302,19 +210,19 @@ class Transparent(Case):
         def prepare():
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-        result = run("--", PYTHON, "-c", probe, preexec_fn=prepare)
+        result = self.run_it("--", PYTHON, "-c", probe, preexec_fn=prepare)
         self.assertEqual(result.stdout, b"True True\n")
 
     def test_percentages_are_of_the_memory_there_is(self):
-        half = run("--hard", "50%", "--", "sh", "-c", "echo $TM_HARD").stdout
-        whole = run("--hard", "100%", "--", "sh", "-c", "echo $TM_HARD").stdout
+        half = self.run_it("--hard", "50%", "--", "sh", "-c", "echo $TM_HARD").stdout
+        whole = self.run_it("--hard", "100%", "--", "sh", "-c", "echo $TM_HARD").stdout
         self.assertAlmostEqual(int(half), int(whole) / 2, delta=1)
         self.assertLessEqual(int(whole), os.sysconf("SC_PHYS_PAGES") * 4096 * 1.1)
 
     def test_pythonmalloc_is_told_once_and_the_program_runs(self):
         for value in ("malloc", "default", "debug"):
-            result = run("--", PYTHON, "-c", "print('ran')",
-                         env=clean_environment(PYTHONMALLOC=value))
+            result = self.run_it("--", PYTHON, "-c", "print('ran')",
+                         env=environment(PYTHONMALLOC=value))
             self.assertEqual((result.returncode, result.stdout), (0, b"ran\n"))
             if value == "debug":
                 continue  # a wrapper: it may still reach us
@@ -324,7 +232,4 @@ class Transparent(Case):
 
 
 if __name__ == "__main__":
-    if not os.access(TIDEMARK, os.X_OK) or not os.access(PRELOAD, os.R_OK):
-        print("SKIP: the command or the preload library is not built")
-        sys.exit(77)
-    unittest.main()
+    main()

@@ -1,77 +1,27 @@
 #!/usr/bin/env python3
-"""The preload library in whole programs: limits, the report, the monitor, and good manners."""
+"""The preload library in whole programs: limits, the report, and good manners."""
 # ctest: timeout=180
-import glob
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
-import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from command import PRELOAD, PYTHON, Case, environment, main
 
-def built(name, variable):
-    """A path from the environment, or from the newest build in the source tree."""
-    if os.environ.get(variable):
-        return os.environ[variable]
-    here = os.path.dirname(os.path.abspath(__file__))
-    found = glob.glob(os.path.join(here, "../../../build", "**", name), recursive=True)
-    return max(found, key=os.path.getmtime) if found else ""
-
-
-TIDEMARK = built("bin/tidemark", "TIDEMARK")
-PRELOAD = built("libtidemark-preload.so", "TIDEMARK_PRELOAD")
-MONITOR = os.path.join(os.path.dirname(PRELOAD), "libtidemark-monitor.so")
-CC = os.environ.get("CC", "cc")
-PYTHON = "/usr/bin/python3"
 REPORT = re.compile(rb"^tidemark: .* \(process (\d+)\) ran for ", re.M)
 
 
-def environment(**more):
-    kept = {k: v for k, v in os.environ.items()
-            if not k.startswith("TM_") and k not in ("LD_PRELOAD", "PYTHONMALLOC")}
-    kept.update(more)
-    return kept
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-
-    def path(self, name):
-        return os.path.join(self.folder.name, name)
-
-    def read(self, name):
-        with open(self.path(name), "rb") as file:
-            return file.read()
-
-    def run_it(self, *arguments, **options):
-        options.setdefault("env", environment())
-        options.setdefault("stdout", subprocess.PIPE)
-        options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.run([TIDEMARK, "run", *arguments], timeout=60, **options)
-
-    def python(self, code, *options, **more):
-        return self.run_it(*options, "--", PYTHON, "-c", code, **more)
-
-    def compile(self, name, source, *flags):
-        code = self.path(name + ".c")
-        with open(code, "w") as file:
-            file.write(source)
-        subprocess.run([CC, "-O1", "-w", "-o", self.path(name), code, *flags], check=True)
-        return self.path(name)
-
+class PreloadCase(Case):
     def assertReports(self, text, times=1):
         self.assertEqual(len(REPORT.findall(text)), times, text.decode())
 
 
-class Limits(Case):
+class Limits(PreloadCase):
     def test_a_hard_limit_is_a_memory_error(self):
         result = self.python("bytearray(1 << 28)", "--hard", "100M")
         self.assertEqual(result.returncode, 1)
@@ -137,9 +87,10 @@ class Limits(Case):
         self.assertEqual(strict.returncode, -signal.SIGABRT)
 
 
-class Report(Case):
+class Report(PreloadCase):
     def test_its_shape(self):
-        text = self.python("x = [str(i) for i in range(100000)]", "--soft", "64M", "--report").stderr
+        code = "x = [str(i) for i in range(100000)]"
+        text = self.python(code, "--soft", "64M", "--report").stderr
         self.assertReports(text)
         lines = text.decode().splitlines()
         self.assertLessEqual(len(lines), 40)
@@ -300,7 +251,7 @@ class Report(Case):
         self.assertReports(result.stderr)
 
 
-class Manners(Case):
+class Manners(PreloadCase):
     def test_children_do_not_hold_a_pipe_open(self):
         # a daemon: the parent ends, the child lets go of its descriptors and lives on
         code = """if True:
@@ -335,121 +286,5 @@ class Manners(Case):
         self.assertEqual(seen, b"\n")
 
 
-@unittest.skipUnless(os.path.exists(MONITOR), "the monitor is not built")
-class Serving(Case):
-    def start(self, address, *command):
-        """Starts a served program; the process, and what it says of its address."""
-        child = subprocess.Popen([TIDEMARK, "run", "--serve", address, *command],
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, env=environment())
-        self.addCleanup(child.wait)
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            self.addCleanup(pipe.close)
-        self.addCleanup(child.kill)
-        line = child.stderr.readline().decode()
-        self.assertTrue(line.startswith("tidemark: serving "), line)
-        return child, line.split()[-1]
-
-    def serve(self, code, *options):
-        """A Python program on a free port; its process and its URL."""
-        child, url = self.start(":0", *options, "--", PYTHON, "-c", code)
-        self.assertRegex(url, r"^http://127\.0\.0\.1:\d+/$")
-        return child, url
-
-    def get(self, url):
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.read().decode()
-
-    def finish(self, child):
-        child.stdin.close()
-        self.assertEqual(child.wait(30), 0)
-
-    def test_the_numbers_are_those_of_the_program(self):
-        child, url = self.serve("x = bytearray(123 << 20); print('up', flush=True); input()",
-                                "--hard", "1G")
-        child.stdout.readline()
-        heap = json.loads(self.get(url + "stats.json"))["heaps"][0]
-        self.assertGreater(heap["live_bytes"], 123 << 20)
-        self.assertEqual(heap["hard_limit_bytes"], 1 << 30)
-        self.assertIn('tidemark_heap_hard_limit_bytes{heap="default"} 1073741824',
-                      self.get(url + "metrics"))
-        child.stdin.write(b"\n")
-        self.finish(child)
-
-    def test_a_program_that_closes_every_descriptor_is_served_on(self):
-        child, url = self.serve("""if True:
-            import os
-            os.closerange(3, 4096)
-            files = [open("/dev/null") for _ in range(50)]
-            print("up", flush=True)
-            input()
-            for file in files:
-                file.close()""")
-        child.stdout.readline()
-        for _ in range(20):
-            self.assertEqual(self.get(url + "healthz"), "ok\n")
-        child.stdin.write(b"\n")
-        self.finish(child)
-
-    def test_the_program_sees_one_descriptor_and_its_children_none(self):
-        code = "import os; print([int(f) for f in os.listdir('/proc/self/fd')], flush=True)"
-        child, _ = self.serve(f"""if True:
-            import os, subprocess, sys
-            {code}
-            subprocess.run([sys.executable, "-c", {code!r}], close_fds=False)
-            if os.fork() == 0:
-                {code}
-                os._exit(0)
-            os.wait()
-            input()""")
-        own, executed, forked = (set(json.loads(child.stdout.readline())) for _ in range(3))
-        listener = max(own)
-        self.assertGreaterEqual(listener, 100)
-        self.assertTrue(all(fd < 100 for fd in executed), executed)
-        self.assertNotIn(listener, forked)
-        child.stdin.write(b"\n")
-        self.finish(child)
-
-    def test_the_port_is_free_when_the_program_ended(self):
-        child, url = self.serve("""if True:
-            import os, time
-            if os.fork() == 0:
-                os.closerange(0, 3)
-                time.sleep(20)
-                os._exit(0)""")
-        child.wait(30)
-        port = int(url.rstrip("/").rsplit(":", 1)[1])
-        with socket.socket() as probe:
-            self.assertNotEqual(probe.connect_ex(("127.0.0.1", port)), 0)
-
-    def test_a_chain_of_exec_is_served(self):
-        command = f"exec env A=1 {PYTHON} -c 'print(1, flush=True); input()'"
-        child, url = self.start(":0", "--", "sh", "-c", command)
-        child.stdout.readline()
-        self.assertEqual(json.loads(self.get(url + "stats.json"))["process"]["pid"], child.pid)
-        child.communicate(b"\n", timeout=30)
-        self.assertEqual(child.returncode, 0)
-
-    def test_unix_socket(self):
-        where = self.path("s")
-        child, url = self.start(f"unix:{where}", "--", PYTHON, "-c", "input()")
-        self.assertEqual(url, f"unix:{where}")
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(where)
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            with client.makefile("rb") as answer:
-                self.assertTrue(answer.read().endswith(b"ok\n"))
-        child.communicate(b"\n", timeout=30)
-        self.assertEqual(child.returncode, 0)
-
-    def test_the_report_comes_with_it(self):
-        child, _ = self.serve("input()", "--report")
-        _, text = child.communicate(b"\n", timeout=30)
-        self.assertReports(text)
-
-
 if __name__ == "__main__":
-    if not os.access(TIDEMARK, os.X_OK) or not os.access(PRELOAD, os.R_OK):
-        print("SKIP: the command or the preload library is not built")
-        sys.exit(77)
-    unittest.main()
+    main()
