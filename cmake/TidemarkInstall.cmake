@@ -32,6 +32,7 @@ if(TARGET tidemark-preload)
 endif()
 if(TARGET tidemark-cli)
   install(TARGETS tidemark-cli)
+  install(FILES "${PROJECT_SOURCE_DIR}/docs/man/tidemark.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/tidemark-config.cmake.in"

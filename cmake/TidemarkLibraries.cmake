@@ -55,6 +55,8 @@ function(tidemark_shared name)
   string(REGEX REPLACE "^tidemark-" "" short ${name})
   set_target_properties(${name} PROPERTIES
     LINKER_LANGUAGE C EXPORT_NAME ${short}
+    # our libraries stand side by side, also where the system's loader does not look
+    INSTALL_RPATH "\$ORIGIN"
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   add_library(tidemark::${short} ALIAS ${name})
 endfunction()
