@@ -42,7 +42,7 @@ int tm__log_read(tm__log *log, uint64_t *cursor, tm_record *out)
 {
   for (uint64_t next = *cursor + 1;; next++) {
     uint64_t last = atomic_load_explicit(&log->last, memory_order_acquire);
-    if (next > last) /* also a cursor from somewhere else: nothing to read for it yet */
+    if (next > last || !next) /* also a cursor from somewhere else: nothing for it yet */
       return 0;
     if (last - next >= TM__LOG_RECORDS) /* lapped? */
       next = last - TM__LOG_RECORDS + 1;
