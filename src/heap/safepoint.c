@@ -86,10 +86,10 @@ static void tick(tm_heap *heap)
 }
 
 /* Synchronous heaps run their hooks here: the request is on the wire, its block is not carved, no
- * lock is held. */
-static void deliver(tm_heap *heap, bool may_run)
+ * lock is held. What crosses is the footprint with the block, which the books do not have yet. */
+static void deliver(tm_heap *heap, uint64_t bytes, bool may_run)
 {
-  tm__engine_cross(&heap->engine, tm__books_footprint(heap));
+  tm__engine_cross(&heap->engine, tm__books_footprint(heap) + bytes);
   if (may_run && heap->delivery == TM_SYNCHRONOUS)
     (void)tm__engine_poll(&heap->engine);
 }
@@ -110,7 +110,7 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
     return false;
   }
   if (drawn == TM_DRAW_CROSSED)
-    deliver(heap, may_run);
+    deliver(heap, bytes, may_run);
   return true;
 }
 
