@@ -18,6 +18,14 @@ static int start(void **state)
   return 0;
 }
 
+/* The deadlines that users get. */
+static int start_patient(void **state)
+{
+  (void)state;
+  s = served_new();
+  return 0;
+}
+
 static int stop(void **state)
 {
   (void)state;
@@ -142,6 +150,13 @@ static int start_large(void **state)
   for (size_t i = 0; i < HEAPS; i++)
     heaps[i] = heap_with_pools("large");
   return start(state);
+}
+
+static int start_large_patient(void **state)
+{
+  for (size_t i = 0; i < HEAPS; i++)
+    heaps[i] = heap_with_pools("large");
+  return start_patient(state);
 }
 
 static int stop_large(void **state)
@@ -351,13 +366,6 @@ static void crowd(void **state)
   assert_int_equal(get(s, "/healthz")->status, 200);
 }
 
-static int start_patient(void **state)
-{
-  (void)state;
-  s = served_new();
-  return 0;
-}
-
 static void full_house_has_room_again(void **state)
 {
   int fds[TM__SERVED];
@@ -379,20 +387,22 @@ int main(void)
   tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 1));
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
 #define LARGE(test) cmocka_unit_test_setup_teardown(test, start_large, stop_large)
+#define LARGE_PATIENT(test) cmocka_unit_test_setup_teardown(test, start_large_patient, stop_large)
+#define PATIENT(test) cmocka_unit_test_setup_teardown(test, start_patient, stop)
   const struct CMUnitTest tests[] = {
       SERVED(silent_client_is_closed),
       SERVED(slow_headers_are_cut_off),
       SERVED(endless_sender_is_cut_off),
       LARGE(client_that_never_reads_is_reset),
-      LARGE(stuck_client_does_not_hold_the_loop),
-      LARGE(half_closed_client_costs_nothing),
-      LARGE(large_answers_arrive_whole),
-      LARGE(large_answers_are_counted),
+      LARGE_PATIENT(stuck_client_does_not_hold_the_loop),
+      LARGE_PATIENT(half_closed_client_costs_nothing),
+      LARGE_PATIENT(large_answers_arrive_whole),
+      LARGE_PATIENT(large_answers_are_counted),
       SERVED(long_requests_are_refused),
       SERVED(broken_off_requests),
       SERVED(vanishing_clients),
-      cmocka_unit_test_setup_teardown(crowd, start_patient, stop),
-      cmocka_unit_test_setup_teardown(full_house_has_room_again, start_patient, stop),
+      PATIENT(crowd),
+      PATIENT(full_house_has_room_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
