@@ -172,6 +172,14 @@ static uint64_t take(uint32_t first, uint32_t slices)
   return (uint64_t)(slices - warm) << TM_SLICE_SHIFT;
 }
 
+/* The first slice from `at` on whose address is a multiple of `align` slices: what the OS gave us
+ * starts at a multiple of one slice only. */
+static uint64_t align_slice(uint64_t at, uint32_t align)
+{
+  uint64_t before = (uintptr_t)tm__arena.base >> TM_SLICE_SHIFT;
+  return (before + at + align - 1) / align * align - before;
+}
+
 /* The start of an aligned run below top, or -1: dirty first, then any. */
 static int64_t find(uint32_t slices, uint32_t align)
 {
@@ -180,14 +188,14 @@ static int64_t find(uint32_t slices, uint32_t align)
   int64_t at = tm__spans_find(&arena.dirty, slices + align - 1);
   if (at < 0)
     at = tm__spans_find(&arena.free, slices + align - 1);
-  return at < 0 ? -1 : (at + align - 1) / align * align;
+  return at < 0 ? -1 : (int64_t)align_slice((uint64_t)at, align);
 }
 
 /* At the top: what is free just below it, and the rest new. */
 static int64_t take_at_top(uint32_t slices, uint32_t align, uint64_t *fresh_bytes)
 {
   uint32_t below = tm__spans_before(&arena.free, arena.top);
-  uint64_t first = ((uint64_t)(arena.top - below) + align - 1) / align * align;
+  uint64_t first = align_slice(arena.top - below, align);
   uint64_t end = first + slices;
   if (end > arena.slices)
     return -1;

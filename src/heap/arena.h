@@ -17,7 +17,7 @@ enum { TM_DECAY_MS = 10000 };
 /* Reserves the range (once; later calls return at once). false iff the OS refused every size. */
 TM_HIDDEN bool tm__arena_init(void);
 
-/* A run of slices that starts at a multiple of `align` slices; -1 iff there is no memory. *zero
+/* A run of slices whose address is a multiple of `align` slices; -1 iff there is no memory. *zero
  * tells that it reads as zero; *fresh_bytes how much of it the OS must newly back. Tags are not
  * written. */
 TM_HIDDEN int64_t tm__arena_acquire(uint32_t slices, uint32_t align, bool *zero,
