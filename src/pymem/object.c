@@ -85,14 +85,15 @@ static TM_SLOW void *make_pool(PyTypeObject *type)
   return enter_pool(type, error ? NO_POOL : (void *)made);
 }
 
-/* Bytes of an object with n elements, in whole words as the manual has it, or SIZE_MAX. */
+/* Bytes of an object with n elements, or SIZE_MAX. The manual's rounding to whole words is in the
+ * heap's rounding to 16. */
 static size_t object_bytes(const PyTypeObject *type, Py_ssize_t n)
 {
   size_t bytes;
   if (n < 0 || __builtin_mul_overflow((size_t)n, (size_t)type->tp_itemsize, &bytes) ||
-      __builtin_add_overflow(bytes, (size_t)type->tp_basicsize, &bytes) || bytes > PTRDIFF_MAX)
+      __builtin_add_overflow(bytes, (size_t)type->tp_basicsize, &bytes))
     return SIZE_MAX;
-  return (bytes + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
+  return bytes;
 }
 
 /* A block booked by type, its head filled in. */

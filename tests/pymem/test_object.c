@@ -153,6 +153,19 @@ static void test_booked_by_type(void **state)
   assert_int_equal(books_read().live_bytes, before.live_bytes);
 }
 
+/* A size that is no multiple of a word: still of its own pool, with room for whole words. */
+static void test_odd_basicsize(void **state)
+{
+  (void)state;
+  static PyTypeObject type = {.tp_name = "row.odd", .tp_basicsize = 41};
+  PyObject *object = PyObject_New(PyObject, &type);
+  tm_pool_row row;
+  assert_true(books_row("row.odd", &row));
+  assert_int_equal(row.live_blocks, 1);
+  assert_int_equal(row.live_bytes, 48);
+  PyObject_Del(object);
+}
+
 static void test_names_of_rows(void **state)
 {
   (void)state;
@@ -445,6 +458,7 @@ int main(void)
       cmocka_unit_test(test_too_many_items),
       cmocka_unit_test(test_types_that_make_no_sense),
       cmocka_unit_test(test_booked_by_type),
+      cmocka_unit_test(test_odd_basicsize),
       cmocka_unit_test(test_names_of_rows),
       cmocka_unit_test(test_tp_pool),
       cmocka_unit_test(test_object_above_the_block_size),
