@@ -121,12 +121,12 @@ static tm_page *grow_elsewhere(tm__shard *shard, unsigned pool, tm_page *page, u
   tm_page *to = run_new(shard, pool, usable, 1, &zero);
   if (!to)
     return NULL;
-  uint64_t bytes = page->large_bytes;
+  uint64_t bytes = page->large_bytes, span = (uint64_t)page->slices << TM_SLICE_SHIFT;
   char *old = tm__page_address(page), *new = tm__page_address(to);
-  bool moved = bytes >= MOVE_BYTES && tm__os_move(old, new, bytes) == 0;
+  bool moved = bytes >= MOVE_BYTES && tm__os_move(old, new, span) == 0;
   if (!moved)
     memcpy(new, old, bytes);
-  run_release(page, moved); /* after a move nothing backs it any more */
+  run_release(page, moved); /* all of its slices moved: nothing backs it any more */
   return to;
 }
 
