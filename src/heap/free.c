@@ -108,15 +108,9 @@ bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const vo
     const tm__row *row = shard->rows[found->pool];
     return row->bins[tm__tag_class(found->tag)].head == p || page->free == p || row->cache == p;
   }
-  return shard->out[page->shard->id % TM_OUT_SLOTS].first == p;
-}
-
-void tm__block_home(tm__shard *shard, const tm__found *found, void *p)
-{
-  if (found->page->shard == shard)
-    tm__page_put(found->page, p);
-  else
-    tm__shard_gather(shard, found->page->shard, p, found->page->block_bytes);
+  const tm__row *row = shard->rows[found->pool];
+  return shard->out[page->shard->id % TM_OUT_SLOTS].first == p ||
+         (row && row->bins[tm__tag_class(found->tag)].head == p);
 }
 
 static void free_block(tm__shard *shard, const tm__found *found, void *p)
@@ -130,7 +124,7 @@ static void free_block(tm__shard *shard, const tm__found *found, void *p)
   if (tm__freed_just_now(shard, found, p))
     tm__fatal("double free: %p, %u bytes", p, found->page->block_bytes);
   unsigned cls = tm__tag_class(found->tag);
-  tm__block_home(shard, found, p);
+  tm__block_put(shard, found->page, p);
   tm__row_mark(row, cls);
   tm__ledger_refund(&row->bins[cls].books);
 }
@@ -163,9 +157,21 @@ static bool free_remote(tm__shard *shard, unsigned pool, void *p)
       shard->out[owner->id % TM_OUT_SLOTS].first == p)
     return false;
   tm__row *row = &shard->own[pool];
-  tm__shard_gather(shard, owner, p, tm__class_bytes[cls]);
+  tm__bin *bin = &row->bins[cls];
+  uint32_t bytes = tm__class_bytes[cls];
+  if (p == bin->head)
+    return false;
+  /* It is in this core's cache now: this thread's next request of the size should get it. Bounded,
+   * so that a thread that only frees sends nearly everything home. */
+  if (bin->lent_bytes < TM_LENT_BYTES && bytes >= TM_LENT_LEAST && bin->active) {
+    ((tm__block *)p)->next = bin->head;
+    bin->head = p;
+    bin->lent_bytes += bytes;
+  } else {
+    tm__shard_gather(shard, owner, p, bytes);
+  }
   tm__row_mark(row, cls);
-  tm__ledger_refund(&row->bins[cls].books);
+  tm__ledger_refund(&bin->books);
   return true;
 }
 

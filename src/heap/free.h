@@ -19,7 +19,4 @@ TM_HIDDEN tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, b
 /* true iff p is the block that was freed last here: a second free of it, or a resize, is seen. */
 TM_HIDDEN bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const void *p);
 
-/* Sends a block home, to its page or its owner's shard, without the books. */
-TM_HIDDEN void tm__block_home(tm__shard *shard, const tm__found *found, void *p);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "heap/arena.h"
+#include "heap/shard.h"
 
 /* ---- The queue of pages with room ----------------------------------------------------------- */
 
@@ -225,6 +226,7 @@ bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t byte
   tm__row_mark(row, cls);
   bin->block_bytes = bytes;
   bin->inverse = tm__inverse_of(bytes);
+  bin->lent_bytes = 0;
   if (atomic_load_explicit(&shard->remote, memory_order_relaxed) && tm__shard_drain(shard) &&
       bin->head)
     return true;
@@ -248,6 +250,14 @@ bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t byte
   return true;
 }
 
+void tm__block_put(tm__shard *shard, tm_page *page, tm__block *block)
+{
+  if (page->shard == shard)
+    tm__page_put(page, block);
+  else
+    tm__shard_gather(shard, page->shard, block, page->block_bytes);
+}
+
 /* ---- Coming home from other threads --------------------------------------------------------- */
 
 bool tm__shard_drain(tm__shard *shard)
@@ -266,21 +276,28 @@ bool tm__shard_drain(tm__shard *shard)
 /* ---- Quiet ---------------------------------------------------------------------------------- */
 
 /* The bin's blocks go home to its page; the page is released, queued or put to sleep. */
-static void bin_flush(tm__bin *bin, tm__queue *queue)
+static void bin_flush(tm__shard *shard, tm__bin *bin, tm__queue *queue)
 {
   tm_page *page = bin->active;
   if (!page)
     return;
+  tm__block *block = bin->head, *next;
   bin->active = NULL;
+  bin->head = NULL;
+  bin->lent_bytes = 0;
   tag_kind_set(page, TM_KIND_PAGE);
   page_awake(page);
-  for (tm__block *block = bin->head, *next; block; block = next) {
+  for (; block; block = next) {
     next = block->next;
-    block->next = page->free;
-    page->free = block;
-    page->wait--;
+    tm_page *home = tm__page_of(block, tm__tag_read(tm__slice_of(block)));
+    if (home == page) { /* counted below: it may become empty only once */
+      block->next = page->free;
+      page->free = block;
+      page->wait--;
+    } else {
+      tm__block_put(shard, home, block);
+    }
   }
-  bin->head = NULL;
   if (out_of(page) == 0)
     page_release(page);
   else if (page->free || page->carved < page->reserved)
@@ -323,10 +340,11 @@ void tm__shard_quiesce(tm__shard *shard)
     for (unsigned cls = 0; cls < TM_CLASSES; cls++) {
       if (!(atomic_load_explicit(&row->used[cls >> 6], memory_order_relaxed) >> (cls & 63) & 1))
         continue;
-      bin_flush(&row->bins[cls], &row->queues[cls]);
+      bin_flush(shard, &row->bins[cls], &row->queues[cls]);
       release_empty(&row->queues[cls]);
     }
   }
+  tm__shard_send(shard);
 }
 
 tm__row *tm__shard_row(tm__shard *shard, unsigned pool)

@@ -21,10 +21,13 @@ TM_HIDDEN void tm__page_attend(tm_page *page);
 /* A block of a page of this shard comes home (the slow way, without the books). */
 TM_HIDDEN void tm__page_put(tm_page *page, tm__block *block);
 
+/* The same for a page of any shard of the heap. */
+TM_HIDDEN void tm__block_put(tm__shard *shard, tm_page *page, tm__block *block);
+
 /* Takes home what other threads freed. true iff there was something. */
 TM_HIDDEN bool tm__shard_drain(tm__shard *shard);
 
-/* Gives every block in the bins back to its page and empty pages to the arena: after it the shard
+/* Gives every block in the bins back to its page, sends others home, and empty pages to the arena: after it the shard
  * holds only pages with live blocks. */
 TM_HIDDEN void tm__shard_quiesce(tm__shard *shard);
 

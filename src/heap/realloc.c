@@ -48,7 +48,7 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   if (tm__tag_kind(r->found.tag) == TM_KIND_LARGE)
     tm__large_drop(r->found.page);
   else
-    tm__block_home(shard, &r->found, p);
+    tm__block_put(shard, r->found.page, p);
   tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
   return to;
 }

@@ -73,7 +73,6 @@ tm__shard *tm__shard_new(tm_heap *heap)
 static void leave(tm__shard *shard)
 {
   tm_heap *heap = shard->heap;
-  tm__shard_send(shard);
   tm__shard_quiesce(shard);
   tm__lock_acquire(&heap->lock);
   tm__credit_return_locked(shard);

@@ -10,7 +10,6 @@ uint64_t tm__trim_run(tm_heap *heap)
 {
   tm__shard *mine = tm__shard_peek(heap);
   if (mine != &tm__empty_shard) {
-    tm__shard_send(mine);
     tm__shard_quiesce(mine);
   }
   tm__shards_sweep_idle(heap);

@@ -45,6 +45,8 @@ enum {
   TM_HEAPS_MAX = 4096,
   TM_OUT_SLOTS = 8,        /* owners that a shard gathers frees for */
   TM_OUT_BYTES = 16384,    /* and how much of each before it sends them home */
+  TM_LENT_BYTES = 16384,   /* other threads' blocks that a bin uses itself instead */
+  TM_LENT_LEAST = 64,      /* but not those that share a cache line with a neighbour */
   TM_TAGS_MAX = 64,
   TM_HANDLE_CHUNKS = 20,
 };
@@ -120,11 +122,12 @@ _Static_assert(sizeof(tm_page) == TM_CACHE_LINE, "one line a page");
 
 /* One size class of one pool in one shard: all that malloc touches, on one cache line. */
 typedef struct tm__bin {
-  TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks of `active` that are ready to hand out */
+  TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks ready to hand out, most of `active` */
   tm__ledger_bin books;
   uint64_t inverse; /* of block_bytes; set, like that, before the first block is handed out */
   uint64_t block_bytes;
   tm_page *active;
+  uint64_t lent_bytes; /* of other threads' blocks put on the list since it was last empty */
 } tm__bin;
 enum { TM_BIN_SHIFT = 6 };
 _Static_assert(sizeof(tm__bin) == 1 << TM_BIN_SHIFT, "tag >> 50 is the offset of a bin");
