@@ -95,7 +95,8 @@ static void a_small_program_gets_no_thread(void **state)
   (void)state;
   tm__trimmer_install(tm_heap_default());
   tm_free(tm_heap_default(), TM_OBJ, tm_malloc(tm_heap_default(), TM_OBJ, 100));
-  assert_int_equal(count_threads(), 1);
+  /* under stress every request crosses, a small one too */
+  assert_int_equal(count_threads(), TM_STRESS_TRIP ? 2 : 1);
 }
 
 static void the_first_crossing_starts_it_and_it_polls(void **state)
