@@ -147,6 +147,8 @@ static void test_names_are_functions(void **state)
   end(p);
   p = (PyMem_NEW)(2, 8);
   p = (PyMem_RESIZE)(p, 4, 8);
+  assert_null((PyMem_NEW)(SIZE_MAX / 2 + 2, 2)); /* the product wraps to 2 */
+  assert_null((PyMem_RESIZE)(p, SIZE_MAX / 2 + 2, 2));
   end = PyMem_DEL;
   end(p);
   assert_true(books_row("mem", &after));
