@@ -255,12 +255,17 @@ static void emit_quiet(tm__emit *e, const tm__facts *f)
     tm__emit_text(e, "  Nothing was collected: no limit and no policy was in force.\n");
     return;
   }
+  if (sum_suppressed(f, TM_SUPPRESSED_NO_HOOK)) {
+    tm__emit_text(e, "  No collection ran: the footprint called for one, but this program has no "
+                     "collector.\n");
+    return;
+  }
   bool crossed = s->footprint_peak_bytes >= s->trip_bytes;
   tm__emit_text(e, crossed
                        ? "  No collection ran: the footprint crossed its trip of "
                        : "  No collection was needed: the footprint never crossed its trip of ");
   emit_size(e, s->trip_bytes);
-  tm__emit_text(e, crossed ? ", but nothing in this\n  program can act on it.\n" : ".\n");
+  tm__emit_text(e, crossed ? ", but nothing in this\n  program acted on it.\n" : ".\n");
 }
 
 /* ---- Where the bytes are -------------------------------------------------------------------- */

@@ -98,7 +98,9 @@ static void a_quiet_run_says_why_nothing_was_needed(void **state)
   assert_silent(&f, "Held back");
   assert_silent(&f, "runs");
   f.stats.footprint_peak_bytes = 64u << 20;
-  assert_says(&f, "crossed its trip of 64.0 MiB, but nothing in this\n  program can act on it.\n");
+  assert_says(&f, "crossed its trip of 64.0 MiB, but nothing in this\n  program acted on it.\n");
+  f.actions[TM_COLLECT].suppressed_total[TM_SUPPRESSED_NO_HOOK] = 3;
+  assert_says(&f, "the footprint called for one, but this program has no collector.\n");
   f.stats.trip_bytes = 0;
   assert_says(&f, "Nothing was collected: no limit and no policy was in force.\n");
 }
