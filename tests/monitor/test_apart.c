@@ -46,7 +46,7 @@ static const char *ask(int port)
 
 static int port_of(int listener)
 {
-  struct sockaddr_in name;
+  struct sockaddr_in name = {0};
   socklen_t length = sizeof name;
   assert_int_equal(getsockname(listener, (struct sockaddr *)&name, &length), 0);
   return ntohs(name.sin_port);
