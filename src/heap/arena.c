@@ -360,5 +360,5 @@ void tm__arena_fork_release(void)
 
 void tm__arena_fork_child(void)
 {
-  tm__lock_init(&arena.lock);
+  tm__lock_release(&arena.lock);
 }

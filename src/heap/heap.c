@@ -62,6 +62,7 @@ static void fork_parent(void)
   tm__lock_release(&table.lock);
 }
 
+/* The child's only thread is the one that took the locks. */
 static void fork_child(void)
 {
   tm__arena_fork_child();
@@ -69,13 +70,13 @@ static void fork_child(void)
     tm_heap *heap = atomic_load(&table.heaps[i]);
     if (!heap)
       continue;
-    tm__lock_init(&heap->lock);
-    tm__lock_init(&heap->tags_lock);
-    tm__lock_init(&heap->handles_lock);
+    tm__lock_release(&heap->lock);
+    tm__lock_release(&heap->tags_lock);
+    tm__lock_release(&heap->handles_lock);
     tm__shards_fork_child(heap);
     tm__engine_fork_child(&heap->engine);
   }
-  tm__lock_init(&table.lock);
+  tm__lock_release(&table.lock);
 }
 
 static bool startup_locked(void)
