@@ -30,14 +30,9 @@ static void unlock_fds(void)
   tm__lock_release(&tm__fds_lock);
 }
 
-static void renew_fds_lock(void)
-{
-  tm__lock_init(&tm__fds_lock);
-}
-
 static void guard_fds(void)
 {
-  fds_guard_error = pthread_atfork(lock_fds, unlock_fds, renew_fds_lock) ? UV_ENOMEM : 0;
+  fds_guard_error = pthread_atfork(lock_fds, unlock_fds, unlock_fds) ? UV_ENOMEM : 0;
 }
 
 int tm__fds_guard(void)

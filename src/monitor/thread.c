@@ -40,11 +40,8 @@ static void after_fork_parent(void)
   tm__lock_release(&the_lock);
 }
 
-static void after_fork_child(void)
+static void forget_thread(void)
 {
-  tm__lock_init(&the_lock);
-  if (the.state == IDLE)
-    return;
   tm__monitor *m = the.monitor.inner;
   for (size_t i = 0; m && i < TM__CONNECTIONS; i++)
     if (m->sockets[i])
@@ -54,6 +51,13 @@ static void after_fork_child(void)
   (void)close(uv_backend_fd(&the.loop));
   the.state = IDLE;
   atomic_store(&the.port, 0);
+}
+
+static void after_fork_child(void)
+{
+  if (the.state != IDLE)
+    forget_thread();
+  tm__lock_release(&the_lock);
 }
 
 /* ---- The thread ----------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 typedef struct host {
   served *s;
   tm_heap *heap;
-  void *block;
+  _Atomic(void *) block; /* stored when the loop may have collected already */
   pthread_t collector_thread;
   int collections;
   bool stops; /* the hook stops the monitor */
@@ -21,8 +21,7 @@ static int collect(void *ctx, const tm_event *event)
   host *h = ctx;
   h->collector_thread = pthread_self();
   h->collections++;
-  tm_free(event->heap, TM_OBJ, h->block);
-  h->block = NULL;
+  tm_free(event->heap, TM_OBJ, atomic_exchange(&h->block, NULL));
   if (h->stops)
     tm_monitor_stop(&h->s->monitor);
   return TM_HOOK_DONE;
@@ -58,7 +57,7 @@ static void host_delete(host *h)
 static void *cross(void *ctx)
 {
   host *h = ctx;
-  h->block = tm_malloc(h->heap, TM_OBJ, 8 << 20);
+  atomic_store(&h->block, tm_malloc(h->heap, TM_OBJ, 8 << 20));
   return NULL;
 }
 

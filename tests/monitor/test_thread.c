@@ -10,6 +10,13 @@
 #include <stdbool.h>
 #include <sys/wait.h>
 
+/* Children of ours start threads, which ThreadSanitizer refuses unless it is asked not to. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+  return "die_after_fork=0";
+}
+
 /* A blocking client: the monitor has its own thread. */
 static int status_from(int port, const char *path)
 {
