@@ -2,9 +2,8 @@
  * 05_object_pools.c - objects with allocators of their own.
  *
  * Shows: the objects of a PyTypeObject get a pool by themselves, with a row of the statistics under
- * the type's name; a type can choose the kind of its pool; a C program makes a pool for its structs
- * by tm_pool_new. Blocks of a pool share their pages with nobody: they lie densely, and freeing one
- * as something else is caught.
+ * the type's name; a C program makes a pool for its structs by tm_pool_new. Blocks of a pool share
+ * their pages with nobody: they lie densely, and freeing one as something else is caught.
  *
  *   cc 05_object_pools.c -o 05_object_pools $(pkg-config --cflags --libs tidemark-pymem)
  */
