@@ -252,7 +252,7 @@ void tm__arena_tag(uint32_t first, uint32_t from, uint32_t slices, tm__tag head_
                           memory_order_relaxed);
 }
 
-void tm__arena_release(uint32_t first, uint32_t slices, bool clean)
+uint64_t tm__arena_release(uint32_t first, uint32_t slices, bool clean)
 {
   tm__arena_tag(first, 0, slices, 0);
   tm__lock_acquire(&arena.lock);
@@ -262,8 +262,9 @@ void tm__arena_release(uint32_t first, uint32_t slices, bool clean)
   publish_dirty();
   tm__lock_release(&arena.lock);
   uint64_t keep = atomic_load_explicit(&arena.keep_bytes, memory_order_relaxed);
-  if (tm_unlikely(tm__arena_dirty_bytes() > keep))
-    (void)tm__arena_purge(keep / 2, NULL); /* half: not a system call for each run */
+  if (tm_likely(tm__arena_dirty_bytes() <= keep))
+    return 0;
+  return tm__arena_purge(keep / 2, NULL); /* half: not a system call for each run */
 }
 
 /* ---- Purging -------------------------------------------------------------------------------- */

@@ -25,8 +25,9 @@ TM_HIDDEN int64_t tm__arena_acquire(uint32_t slices, uint32_t align, bool *zero,
 /* The `more` slices behind the run [first, first + slices), if they are free: in-place growth. */
 TM_HIDDEN bool tm__arena_extend(uint32_t first, uint32_t slices, uint32_t more,
                                 uint64_t *fresh_bytes);
-/* Gives a run back, dirty (or clean, when its memory is known to be gone); clears its tags. */
-TM_HIDDEN void tm__arena_release(uint32_t first, uint32_t slices, bool clean);
+/* Gives a run back, dirty (or clean, when its memory is known to be gone); clears its tags. Returns
+ * the bytes that were purged at once, because more was dirty than may be kept. */
+TM_HIDDEN uint64_t tm__arena_release(uint32_t first, uint32_t slices, bool clean);
 
 /* Writes the tags of a run: head_tag plus each slice's offset, from slice `from` of the run on. */
 TM_HIDDEN void tm__arena_tag(uint32_t first, uint32_t from, uint32_t slices, tm__tag head_tag);

@@ -264,7 +264,7 @@ static void release_runs(tm_heap *heap)
     uint32_t slices = page->slices;
     if (page->shard->heap == heap) {
       page->freed = NULL;
-      tm__arena_release(slice, slices, false);
+      (void)tm__arena_release(slice, slices, false); /* the heap's own books end here */
     }
     slice += slices;
   }
