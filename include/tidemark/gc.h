@@ -91,13 +91,13 @@ typedef enum { TM_VERDICTS(TM__VERDICT_ENUM) TM_VERDICT_COUNT } tm_verdict;
 /* What a hook is told. Valid during the call. */
 typedef struct tm_event {
   tm_hook_kind kind;
-  unsigned reasons;            /* TM_REASON_* bits */
+  unsigned reasons; /* TM_REASON_* bits */
   tm_pressure pressure;
-  uint64_t need_bytes;         /* how much the footprint should fall; 0 = as much as is cheap */
-  uint64_t footprint_bytes;    /* now */
-  uint64_t soft_limit_bytes;   /* 0 = none */
-  uint64_t hard_limit_bytes;   /* 0 = none */
-  uint64_t time_budget_ns;     /* what an incremental action should stay within; 0 = no wish */
+  uint64_t need_bytes;       /* how much the footprint should fall; 0 = as much as is cheap */
+  uint64_t footprint_bytes;  /* now */
+  uint64_t soft_limit_bytes; /* 0 = none */
+  uint64_t hard_limit_bytes; /* 0 = none */
+  uint64_t time_budget_ns;   /* what an incremental action should stay within; 0 = no wish */
   tm_heap *heap;
 } tm_event;
 
@@ -155,18 +155,18 @@ typedef enum { TM_END_FAIL, TM_END_GROW, TM_END_ASK } tm_end;
 
 /* L is the footprint after the last full collection. tm_policy_init fills the defaults given. */
 typedef struct tm_policy {
-  size_t size;                        /* stamped by tm_policy_init */
-  unsigned kinds;                     /* GROWTH | PRESSURE | YIELD */
-  uint64_t fixed_bytes;               /* FIXED: trip, e.g. 256 << 20. Default 64 MiB */
-  unsigned growth_percent;            /* GROWTH: 100 = collect when the footprint doubled. 100 */
-  uint64_t growth_floor_bytes;        /* GROWTH: least headroom. 4 MiB */
-  uint64_t debt_bytes;                /* DEBT: first debt. 16 MiB */
-  unsigned collector_share_percent;   /* SQRT: share of time for the collector, sets c. 2 */
-  uint64_t young_bytes;               /* two generations: least young budget, 0 = none. 8 MiB */
-  uint64_t min_interval_ms;           /* least time between two runs of a rung. 0 */
-  unsigned cpu_cap_percent;           /* share of time for all actions. 50 */
-  tm_end end;                         /* TM_END_FAIL */
-  uint64_t reserve_bytes;             /* END_GROW: kept above the hard limit. 64 KiB */
+  size_t size;                      /* stamped by tm_policy_init */
+  unsigned kinds;                   /* GROWTH | PRESSURE | YIELD */
+  uint64_t fixed_bytes;             /* FIXED: trip, e.g. 256 << 20. Default 64 MiB */
+  unsigned growth_percent;          /* GROWTH: 100 = collect when the footprint doubled. 100 */
+  uint64_t growth_floor_bytes;      /* GROWTH: least headroom. 4 MiB */
+  uint64_t debt_bytes;              /* DEBT: first debt. 16 MiB */
+  unsigned collector_share_percent; /* SQRT: share of time for the collector, sets c. 2 */
+  uint64_t young_bytes;             /* two generations: least young budget, 0 = none. 8 MiB */
+  uint64_t min_interval_ms;         /* least time between two runs of a rung. 0 */
+  unsigned cpu_cap_percent;         /* share of time for all actions. 50 */
+  tm_end end;                       /* TM_END_FAIL */
+  uint64_t reserve_bytes;           /* END_GROW: kept above the hard limit. 64 KiB */
 } tm_policy;
 
 TM_API void tm_policy_init(tm_policy *policy);
@@ -199,26 +199,26 @@ TM_API int tm_pressure_post(tm_heap *heap, tm_pressure level);
 
 /* One decision: what was done, or why not. */
 typedef struct tm_record {
-  uint64_t sequence;             /* from 1 */
-  uint64_t lost;                 /* records that this reader missed before this one */
-  uint64_t time_ns;              /* CLOCK_MONOTONIC */
+  uint64_t sequence; /* from 1 */
+  uint64_t lost;     /* records that this reader missed before this one */
+  uint64_t time_ns;  /* CLOCK_MONOTONIC */
   char heap[32];
   tm_verdict verdict;
-  unsigned reasons;              /* TM_REASON_* bits */
-  unsigned policy;               /* the TM_REASON_* bit of the policy that set the trip */
-  int kind;                      /* tm_hook_kind of the rung, -1 = none */
-  int result;                    /* TM_HOOK_* of the last hook called, -1 = none was */
+  unsigned reasons; /* TM_REASON_* bits */
+  unsigned policy;  /* the TM_REASON_* bit of the policy that set the trip */
+  int kind;         /* tm_hook_kind of the rung, -1 = none */
+  int result;       /* TM_HOOK_* of the last hook called, -1 = none was */
   tm_pressure pressure;
   uint64_t footprint_before_bytes, footprint_after_bytes;
   uint64_t committed_before_bytes, committed_after_bytes;
-  uint64_t live_bytes;           /* L: footprint after the last full collection */
-  uint64_t allocated_bytes;      /* A: allocated since the last collection */
+  uint64_t live_bytes;      /* L: footprint after the last full collection */
+  uint64_t allocated_bytes; /* A: allocated since the last collection */
   uint64_t trip_before_bytes, trip_after_bytes;
   uint64_t soft_limit_bytes, hard_limit_bytes;
   uint64_t duration_ns;
-  uint64_t bucket_fill_percent;  /* of the CPU cap's bucket, 100 = full */
-  uint64_t yield_bytes_per_ms;   /* of the rung, running mean */
-  uint64_t returned_bytes;       /* trim: bytes that the operating system got back */
+  uint64_t bucket_fill_percent; /* of the CPU cap's bucket, 100 = full */
+  uint64_t yield_bytes_per_ms;  /* of the rung, running mean */
+  uint64_t returned_bytes;      /* trim: bytes that the operating system got back */
 } tm_record;
 
 /* The next record of the ring of 256. *cursor starts at 0 and is the reader's own. 1 = *out
@@ -231,12 +231,12 @@ TM_API size_t tm_record_json(const tm_record *record, char *buffer, size_t capac
 /* Totals of one rung. */
 typedef struct tm_action_row {
   tm_hook_kind kind;
-  uint64_t runs_total;                             /* actions run */
-  uint64_t results_total[TM_HOOK_ERROR + 1];       /* by TM_HOOK_*; the built-in trim is DONE */
-  uint64_t reclaimed_bytes_total;                  /* fall of the footprint; trim: bytes returned */
+  uint64_t runs_total;                       /* actions run */
+  uint64_t results_total[TM_HOOK_ERROR + 1]; /* by TM_HOOK_*; the built-in trim is DONE */
+  uint64_t reclaimed_bytes_total;            /* fall of the footprint; trim: bytes returned */
   uint64_t duration_ns_total, duration_max_ns;
-  uint64_t suppressed_total[TM_VERDICT_COUNT];     /* by verdict */
-  uint64_t duration_histogram[8];  /* runs up to 10 us, 100 us, 1 ms, ... 10 s, and longer ones */
+  uint64_t suppressed_total[TM_VERDICT_COUNT]; /* by verdict */
+  uint64_t duration_histogram[8]; /* runs up to 10 us, 100 us, 1 ms, ... 10 s, and longer ones */
 } tm_action_row;
 
 /* 1 = *row written, 0 = kind out of range, TM_EINVAL. */
@@ -252,38 +252,38 @@ typedef struct tm_inputs {
   uint64_t allocated_bytes_total; /* gross allocation plus positive informs, ever */
   uint64_t committed_bytes, dirty_bytes, fixable_bytes;
   uint64_t soft_limit_bytes, hard_limit_bytes; /* 0 = none */
-  uint64_t shared_headroom_bytes; /* SHARED: E_i of this heap, from the group */
-  uint64_t need_bytes;            /* a request that waits, not yet in the footprint; 0 = none */
-  tm_pressure pressure;           /* an event at now_ns; NONE = no event since the last call */
-  unsigned hooks;                 /* 1 << tm_hook_kind for each registered kind */
-  unsigned reasons;               /* latched reasons to start with */
-  int emergency;                  /* 1: the one round before a request fails */
-  uint64_t informed_bytes;        /* part of the footprint that is not in committed_bytes */
+  uint64_t shared_headroom_bytes;              /* SHARED: E_i of this heap, from the group */
+  uint64_t need_bytes;     /* a request that waits, not yet in the footprint; 0 = none */
+  tm_pressure pressure;    /* an event at now_ns; NONE = no event since the last call */
+  unsigned hooks;          /* 1 << tm_hook_kind for each registered kind */
+  unsigned reasons;        /* latched reasons to start with */
+  int emergency;           /* 1: the one round before a request fails */
+  uint64_t informed_bytes; /* part of the footprint that is not in committed_bytes */
 } tm_inputs;
 
 typedef struct tm_policy_state tm_policy_state; /* below; plain data, copied by assignment */
 
 /* What to do. */
 typedef struct tm_decision {
-  tm_verdict verdict;       /* TM_FIRED: run `kind` now. SUPPRESSED_*: why not. COUNT: no kind */
-  int kind;                 /* the rung; -1: nothing is due at all */
-  unsigned reasons;         /* why something is due */
-  unsigned policy;          /* which policy set the trip */
-  uint64_t trip_bytes;      /* T in force; UINT64_MAX = none */
-  uint64_t need_bytes;      /* for the hook */
-  uint64_t next_due_ns;     /* when a suppressed action can run; 0 = does not depend on time */
-  uint64_t wake_bytes;      /* suppressed: a footprint that makes it worth asking earlier */
+  tm_verdict verdict;   /* TM_FIRED: run `kind` now. SUPPRESSED_*: why not. COUNT: no kind */
+  int kind;             /* the rung; -1: nothing is due at all */
+  unsigned reasons;     /* why something is due */
+  unsigned policy;      /* which policy set the trip */
+  uint64_t trip_bytes;  /* T in force; UINT64_MAX = none */
+  uint64_t need_bytes;  /* for the hook */
+  uint64_t next_due_ns; /* when a suppressed action can run; 0 = does not depend on time */
+  uint64_t wake_bytes;  /* suppressed: a footprint that makes it worth asking earlier */
 } tm_decision;
 
 /* What an action did, as measured by the caller. */
 typedef struct tm_outcome {
   tm_hook_kind kind;
-  int result;                      /* TM_HOOK_* */
+  int result; /* TM_HOOK_* */
   uint64_t start_ns, end_ns;
   uint64_t footprint_before_bytes, footprint_after_bytes;
   uint64_t committed_before_bytes, committed_after_bytes;
-  uint64_t allocated_bytes_total;  /* after the action */
-  uint64_t returned_bytes;         /* trim: bytes that the operating system got back */
+  uint64_t allocated_bytes_total; /* after the action */
+  uint64_t returned_bytes;        /* trim: bytes that the operating system got back */
 } tm_outcome;
 
 /* One rung's memory. */
@@ -303,43 +303,43 @@ struct tm_policy_state {
   size_t size;
   tm_policy policy;
   uint64_t started_ns, last_now_ns;
-  uint64_t live_bytes;              /* L: footprint after the last full collection */
-  uint64_t base_bytes;              /* footprint after the last run of any collection */
-  uint64_t allocated_at_run_bytes;  /* allocated_bytes_total then; A is the difference */
-  uint64_t young_bytes;             /* Y, adapted */
-  double old_headroom;              /* multiplier m of the YIELD rule, 1 to 10 */
+  uint64_t live_bytes;             /* L: footprint after the last full collection */
+  uint64_t base_bytes;             /* footprint after the last run of any collection */
+  uint64_t allocated_at_run_bytes; /* allocated_bytes_total then; A is the difference */
+  uint64_t young_bytes;            /* Y, adapted */
+  double old_headroom;             /* multiplier m of the YIELD rule, 1 to 10 */
   double young_headroom;
-  double alloc_rate;                /* g, bytes per second, weighted 0.95 */
-  double collect_speed;             /* s, live bytes per collector second, weighted 0.5 */
+  double alloc_rate;    /* g, bytes per second, weighted 0.95 */
+  double collect_speed; /* s, live bytes per collector second, weighted 0.5 */
   uint64_t rate_mark_ns, rate_mark_bytes;
-  uint64_t trip_bytes;              /* T in force */
+  uint64_t trip_bytes; /* T in force */
   unsigned trip_policy;
-  int armed;                        /* 0: T was crossed and not recomputed since */
-  double bucket_ns;                 /* CPU cap: collector time not yet drained */
+  int armed;        /* 0: T was crossed and not recomputed since */
+  double bucket_ns; /* CPU cap: collector time not yet drained */
   uint64_t bucket_mark_ns;
   tm_pressure pressure;
   uint64_t pressure_mark_ns;
-  uint32_t strikes;                 /* ineffective runs near the hard limit */
+  uint32_t strikes; /* ineffective runs near the hard limit */
   tm_rung_state rung[TM_HOOK_KIND_COUNT];
-  unsigned hooks;                   /* as last seen, */
+  unsigned hooks;                              /* as last seen, */
   uint64_t soft_limit_bytes, hard_limit_bytes; /* and the limits */
-  uint64_t added_bytes[2][4];       /* YIELD: growth before each of the last runs, [1] of full, */
-  uint64_t removed_bytes[2][4];     /* and what they freed; [0] of minor runs */
-  uint64_t collect_end_ns;          /* end of the last run of any collection */
-  double young_rate;                /* net growth between minor runs, bytes per second */
-  double young_fixed_ns;            /* what a minor run costs however little it has to do, */
-  double young_fit[5];              /* by a line through the last runs: sums of 1, x, y, xx, xy */
-  double compact_effort;            /* share of time that compaction may take, 0.01 to 0.25 */
-  uint64_t edge_bytes[3];           /* no rung helps: not again below it; policy, soft, halfway */
-  uint64_t peak_bytes[2];           /* demand: highest footprint of this and the last 30 s */
+  uint64_t added_bytes[2][4];   /* YIELD: growth before each of the last runs, [1] of full, */
+  uint64_t removed_bytes[2][4]; /* and what they freed; [0] of minor runs */
+  uint64_t collect_end_ns;      /* end of the last run of any collection */
+  double young_rate;            /* net growth between minor runs, bytes per second */
+  double young_fixed_ns;        /* what a minor run costs however little it has to do, */
+  double young_fit[5];          /* by a line through the last runs: sums of 1, x, y, xx, xy */
+  double compact_effort;        /* share of time that compaction may take, 0.01 to 0.25 */
+  uint64_t edge_bytes[3];       /* no rung helps: not again below it; policy, soft, halfway */
+  uint64_t peak_bytes[2];       /* demand: highest footprint of this and the last 30 s */
   uint64_t peak_mark_ns;
-  uint64_t pressure_event_ns;       /* the last event; rungs that ran since have answered it */
+  uint64_t pressure_event_ns; /* the last event; rungs that ran since have answered it */
   uint64_t strike_mark_ns, strike_busy_ns; /* since the first strike: when, collector time */
   uint64_t failed_ns, failed_bytes; /* the heap was given up as full: when, footprint; 0 = not */
   int more_kind;                    /* 1 + rung that returned MORE, 0 = none */
   uint64_t more_footprint_bytes;    /* footprint before its first step, */
   uint64_t more_freed_bytes, more_duration_ns; /* and what its steps did so far */
-  uint64_t reserved[16];            /* room for later policies */
+  uint64_t reserved[16];                       /* room for later policies */
 };
 
 TM_API void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint64_t now_ns);

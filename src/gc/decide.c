@@ -22,6 +22,7 @@ typedef struct view {
   unsigned reasons;     /* of the trips that were reached */
   bool hard;            /* the request that waits does not fit */
   bool limit_only;      /* only a limit asks: a full run needs net growth, not just gross */
+  bool young;           /* the young budget is used up: a minor run is due whatever it yields */
 } view;
 
 /* ---- Time passes ----------------------------------------------------------------------------- */
@@ -164,6 +165,7 @@ static uint64_t bytes_to_floor(const view *v, tm_hook_kind kind)
 static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
 {
   const tm_rung_state *rung = &v->state->rung[kind];
+  bool due = kind == tm__full_kind(v->state) || (kind == TM_COLLECT_MINOR && v->young);
   if (!registered(v, kind))
     return ABSENT;
   if (!v->in->emergency) {
@@ -172,7 +174,7 @@ static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
     if (!v->hard && bytes_to_floor(v, kind) > 0)
       return FLOORED;
   }
-  if (kind == tm__full_kind(v->state) || !believed(v, rung) || rung->freed_bytes >= (double)need)
+  if (due || !believed(v, rung) || rung->freed_bytes >= (double)need)
     return READY;
   if (v->in->emergency || v->hard) /* the alternative is a failed request */
     return WEAK;
@@ -350,7 +352,7 @@ static demand demands(view *v)
   uint64_t reach = v->reach_bytes, slack = tm__floor_bytes(v->state, TM_COLLECT_MINOR);
   due policy = policy_due(v);
   demand d = {.policy = policy == DUE, .postponed = policy == POSTPONED};
-  d.young = reach >= t->young_bytes;
+  d.young = v->young = reach >= t->young_bytes;
   d.halfway = reach >= t->halfway_bytes;
   d.soft = reach >= t->soft_bytes;
   if (d.young)

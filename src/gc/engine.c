@@ -131,8 +131,8 @@ void tm__engine_latch(tm__engine *engine, unsigned reasons, uint64_t footprint_b
   tm_inputs in;
   tm__engine_look(engine, &in);
   tm__lock_acquire(&engine->lock);
-  bool reached = reasons || TM_STRESS_TRIP ||
-                 footprint_bytes >= tm__counter_read(&engine->trip_bytes);
+  bool reached =
+      reasons || TM_STRESS_TRIP || footprint_bytes >= tm__counter_read(&engine->trip_bytes);
   unsigned bits = reasons ? reasons : trip_reason(engine);
   /* Under the lock: of threads that cross together one finds the edge, and one that comes late
    * finds the trip raised. */
@@ -214,9 +214,8 @@ void tm__engine_failed(tm__engine *engine, uint64_t need_bytes, bool after_round
 bool tm__engine_given_up(tm__engine *engine, const tm_inputs *in)
 {
   uint64_t then = engine->emergency_failed_footprint;
-  if (engine->emergency_failed_ns &&
-      (in->now_ns - engine->emergency_failed_ns >= TM__FAILED_NS ||
-       in->footprint_bytes < then - then / 20))
+  if (engine->emergency_failed_ns && (in->now_ns - engine->emergency_failed_ns >= TM__FAILED_NS ||
+                                      in->footprint_bytes < then - then / 20))
     engine->emergency_failed_ns = engine->emergency_failed_footprint = 0;
   return engine->emergency_failed_ns != 0;
 }

@@ -26,10 +26,10 @@ typedef struct tm__readings {
 
 typedef struct tm__engine_port {
   void *ctx;
-  tm_heap *heap;        /* an opaque name, passed on to notify and events */
-  const char *name;     /* for the log */
+  tm_heap *heap;                              /* an opaque name, passed on to notify and events */
+  const char *name;                           /* for the log */
   void (*read)(void *ctx, tm__readings *out); /* out is zero: what is not known stays so */
-  uint64_t (*trim)(void *ctx);    /* the built-in trim: bytes the OS got back */
+  uint64_t (*trim)(void *ctx);                /* the built-in trim: bytes the OS got back */
   uint64_t (*compact)(void *ctx); /* the built-in compaction (handles): bytes moved; may be NULL */
   void (*rearm)(void *ctx);       /* trip, limit or pending changed: shards must look again */
   uint64_t (*now_ns)(void *ctx);
@@ -37,18 +37,18 @@ typedef struct tm__engine_port {
 
 typedef struct tm__engine {
   /* read by every slow path */
-  tm__counter trip_bytes;        /* T; UINT64_MAX = none */
-  _Atomic(uint32_t) pending;     /* latched TM_REASON_* bits, 0 = nothing */
-  _Atomic(uint64_t) next_due_ns; /* see tm_next_due_ns */
-  _Atomic(uint64_t) wake_bytes;  /* pending: a footprint that is worth another notify */
-  _Atomic(unsigned) trip_reason; /* TM_REASON_* of the policy that set the trip */
+  tm__counter trip_bytes;             /* T; UINT64_MAX = none */
+  _Atomic(uint32_t) pending;          /* latched TM_REASON_* bits, 0 = nothing */
+  _Atomic(uint64_t) next_due_ns;      /* see tm_next_due_ns */
+  _Atomic(uint64_t) wake_bytes;       /* pending: a footprint that is worth another notify */
+  _Atomic(unsigned) trip_reason;      /* TM_REASON_* of the policy that set the trip */
   tm__counter soft_bytes, hard_bytes; /* 0 = none; hard with an opened reserve */
   tm__counter hard_set_bytes;         /* as set by tm_limit_set */
   _Atomic(int) posted_pressure;
-  _Atomic(uintptr_t) owner;      /* thread that runs actions: its token, 0 = none */
-  _Atomic(uint32_t) epoch;       /* counts forks: an action begun before one is not ended after */
+  _Atomic(uintptr_t) owner; /* thread that runs actions: its token, 0 = none */
+  _Atomic(uint32_t) epoch;  /* counts forks: an action begun before one is not ended after */
 
-  tm__lock lock;                 /* guards what follows */
+  tm__lock lock; /* guards what follows */
   tm__engine_port port;
   tm_policy_state state;
   tm_notify_fn notify;

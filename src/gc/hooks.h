@@ -50,8 +50,8 @@ typedef struct tm__hooks {
   pthread_cond_t quiet; /* a DYING slot became FREE */
   uint64_t next_order;
   uint32_t live;
-  uint32_t epoch;           /* counts forks: calls begun before one are not counted any more */
-  _Atomic(unsigned) kinds;  /* 1 << tm_hook_kind for each kind that has a live hook */
+  uint32_t epoch;          /* counts forks: calls begun before one are not counted any more */
+  _Atomic(unsigned) kinds; /* 1 << tm_hook_kind for each kind that has a live hook */
 } tm__hooks;
 
 /* One call; lives on the caller's stack, linked into its thread's list of calls. */

@@ -12,9 +12,9 @@
 #include "gc/policy.h"
 
 enum {
-  MAX_ACTIONS = 16,  /* of one poll; then the host gets its safe point back */
-  MAX_LOOKS = 4,     /* of one poll, when crossings keep coming while nothing is due */
-  MAX_STEPS = 1000,  /* of an incremental action in an emergency round */
+  MAX_ACTIONS = 16,   /* of one poll; then the host gets its safe point back */
+  MAX_LOOKS = 4,      /* of one poll, when crossings keep coming while nothing is due */
+  MAX_STEPS = 1000,   /* of an incremental action in an emergency round */
   BUDGET_NS = 2000000 /* what an incremental step should stay within */
 };
 
@@ -233,9 +233,8 @@ static void decide_stress(tm__engine *engine, const tm_inputs *in, tm_decision *
   if (!kinds || ++engine->stress % 8)
     return;
   for (int kind = 0; kind < TM_HOOK_KIND_COUNT; kind++)
-    if ((kinds >> kind & 1u) &&
-        (decision->kind < 0 ||
-         engine->rows[kind].runs_total < engine->rows[decision->kind].runs_total))
+    if ((kinds >> kind & 1u) && (decision->kind < 0 || engine->rows[kind].runs_total <
+                                                           engine->rows[decision->kind].runs_total))
       decision->kind = kind;
   decision->verdict = TM_FIRED;
   decision->reasons |= TM_REASON_MORE;
@@ -401,8 +400,9 @@ bool tm__ladder_emergency(tm__engine *engine, uint64_t need_bytes)
   r.epoch = atomic_load(&engine->epoch);
   tm__engine_look(engine, &in);
   tm__lock_acquire(&engine->lock);
-  uint64_t most = in.hard_limit_bytes ? tm__add(in.hard_limit_bytes,
-                                                engine->state.policy.reserve_bytes) : UINT64_MAX;
+  uint64_t most = in.hard_limit_bytes
+                      ? tm__add(in.hard_limit_bytes, engine->state.policy.reserve_bytes)
+                      : UINT64_MAX;
   bool hopeless = need_bytes > most || tm__engine_given_up(engine, &in);
   tm__lock_release(&engine->lock);
   if (!hopeless) {

@@ -18,8 +18,8 @@ typedef struct tm__action {
   tm_decision decision;
   tm_record record; /* filled with what held at the decision */
   tm_outcome outcome;
-  int last_result;                      /* of the last hook called, -1 = none was */
-  uint64_t results[TM_HOOK_ERROR + 1];  /* calls by result */
+  int last_result;                     /* of the last hook called, -1 = none was */
+  uint64_t results[TM_HOOK_ERROR + 1]; /* calls by result */
   tm_inputs after;
 } tm__action;
 

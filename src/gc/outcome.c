@@ -89,8 +89,11 @@ static void fit_young(tm_policy_state *state, double bytes, double duration)
 {
   double *fit = state->young_fit;
   const double sample[] = {1, bytes, duration, bytes * bytes, bytes * duration};
+  double keep = 0.875;
+  if (duration * 4 * fit[0] < fit[2]) /* so much shorter: the host does something else now */
+    keep = 0;
   for (size_t i = 0; i < TM_ARRAY_LEN(sample); i++)
-    fit[i] = 0.875 * fit[i] + sample[i];
+    fit[i] = keep * fit[i] + sample[i];
   double mean = fit[1] / fit[0], mean_ns = fit[2] / fit[0];
   double variance = fit[3] / fit[0] - mean * mean;
   if (variance < 0.04 * mean * mean) {
@@ -182,8 +185,7 @@ static void learn_compaction(tm_policy_state *state, const tm_outcome *o, const 
     state->compact_effort = 0.25;
   double wait = (double)r->duration_ns * (1.0 / state->compact_effort - 1.0);
   uint64_t pause = poor ? TM__SECOND << tm__min(rung->strikes - 1, 6) : 0;
-  rung->not_before_ns = tm__max(rung->not_before_ns,
-                                r->end_ns + tm__max((uint64_t)wait, pause));
+  rung->not_before_ns = tm__max(rung->not_before_ns, r->end_ns + tm__max((uint64_t)wait, pause));
 }
 
 /* The host was asked. If it did not help, the heap is given up as full for a while. */

@@ -4,7 +4,8 @@
  *
  *   U footprint   L after the last full collection   base after the last run of any, or lower
  *   T = min( policies: max(L + headroom * pressure * postponement, L + floor),
- *            SOFT, HALFWAY: max(.., L + floor or base + young floor),   YOUNG: base + Y * pressure )
+ *            SOFT, HALFWAY: max(.., L + floor or base + young floor),
+ *            YOUNG: base + Y * pressure )
  *   nothing is due  =>  U < T
  */
 #ifndef TM_GC_POLICY_H

@@ -126,6 +126,17 @@ static inline fake *fake_fresh(void)
   return &f;
 }
 
+/* Only the limits act: no pacing policy. */
+static inline fake *fake_limits_only(void)
+{
+  fake *f = fake_fresh();
+  tm_policy p;
+  tm_policy_init(&p);
+  p.kinds = TM_POLICY_PRESSURE;
+  assert_int_equal(tm__engine_policy_set(&f->engine, &p), 0);
+  return f;
+}
+
 /* Allocates, as a slow path does: then the crossing is told. */
 static inline void fake_allocate(fake *f, uint64_t bytes)
 {

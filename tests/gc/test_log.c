@@ -81,8 +81,7 @@ static void lapped(void **unused)
   (void)unused;
   static const struct {
     uint64_t written, first, lost;
-  } table[] = {{255, 1, 0},  {256, 1, 0},    {257, 2, 1},
-               {512, 257, 256}, {1000, 745, 744}};
+  } table[] = {{255, 1, 0}, {256, 1, 0}, {257, 2, 1}, {512, 257, 256}, {1000, 745, 744}};
   for (size_t i = 0; i < TM_ARRAY_LEN(table); i++) {
     uint64_t cursor = 0, count = 0;
     tm_record r;
