@@ -53,7 +53,8 @@ static void *carve_small(tm__shard *shard, const request *r)
   tm__row *row = tm__shard_row(shard, r->pool);
   if (!row)
     return tm__heap_fail(r->heap, TM_FAIL_OS);
-  if (!tm__credit_pass(shard, r->bytes) && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
+  bool ask = !tm__credit_pass(shard, r->bytes);
+  if (ask && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   tm__bin *bin = &row->bins[r->cls];
   if (!bin->head && !tm__bin_refill(shard, r->pool, r->cls, r->bytes)) {
@@ -63,6 +64,8 @@ static void *carve_small(tm__shard *shard, const request *r)
   tm__block *block = bin->head;
   bin->head = block->next;
   tm__ledger_charge(&bin->books);
+  if (ask)
+    tm__credit_asked(r->heap, r->bytes);
   return block;
 }
 

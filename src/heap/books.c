@@ -7,11 +7,18 @@
 #include "heap/credit.h"
 #include "heap/heap.h"
 
+enum { LOOKS = 4 };
+
 /* ---- Adding up ------------------------------------------------------------------------------ */
 
 static uint64_t used_of(const tm__row *row, unsigned word)
 {
   return atomic_load_explicit(&row->used[word], memory_order_acquire);
+}
+
+static const tm__shard *newest_of(const tm_heap *heap)
+{
+  return atomic_load_explicit(&heap->shards, memory_order_acquire);
 }
 
 static tm__row *row_of(const tm__shard *shard, unsigned pool)
@@ -50,27 +57,51 @@ static void add_allocs(const tm_heap *heap, unsigned pool, const tm__row *row, t
   sums->reallocs += tm__counter_read(&row->books.reallocs);
 }
 
-static void add_pools(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
+static void add_all_frees(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
 {
-  tm__shard *newest = atomic_load_explicit(&heap->shards, memory_order_acquire);
-  for (const tm__shard *s = newest; s; s = s->next)
+  for (const tm__shard *s = newest_of(heap); s; s = s->next)
     for (unsigned pool = first; pool < end; pool++)
       if (row_of(s, pool))
         add_frees(heap, pool, row_of(s, pool), sums);
-  for (const tm__shard *s = newest; s; s = s->next)
+}
+
+/* All frees first; the allocs of every shard that is there by then: a block whose free was seen has
+ * been allocated by one of them. */
+static tm__sums look_at(const tm_heap *heap, unsigned first, unsigned end)
+{
+  tm__sums sums = {0};
+  add_all_frees(heap, first, end, &sums);
+  for (const tm__shard *s = newest_of(heap); s; s = s->next)
     for (unsigned pool = first; pool < end; pool++)
       if (row_of(s, pool))
-        add_allocs(heap, pool, row_of(s, pool), sums);
+        add_allocs(heap, pool, row_of(s, pool), &sums);
+  return sums;
+}
+
+/* What is freed between the two halves of a look is seen as live: a look after which the frees are
+ * still the same is exact. Else the best of a few; a reader that lost its processor in the middle
+ * of one must not show gigabytes that never were. */
+static void sum_pools(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
+{
+  uint64_t least = UINT64_MAX;
+  for (int i = 0; i < LOOKS && least > 0; i++) {
+    tm__sums one = look_at(heap, first, end), later = {0};
+    add_all_frees(heap, first, end, &later);
+    uint64_t missed = later.freed_bytes - one.freed_bytes;
+    if (missed < least)
+      *sums = one;
+    least = missed < least ? missed : least;
+  }
 }
 
 void tm__books_pool(const tm_heap *heap, unsigned pool, tm__sums *sums)
 {
-  add_pools(heap, pool, pool + 1, sums);
+  sum_pools(heap, pool, pool + 1, sums);
 }
 
 void tm__books_heap(const tm_heap *heap, tm__sums *sums)
 {
-  add_pools(heap, 0, atomic_load(&heap->pool_count), sums);
+  sum_pools(heap, 0, atomic_load(&heap->pool_count), sums);
 }
 
 uint64_t tm__books_freed(const tm__shard *shard)
@@ -83,12 +114,27 @@ uint64_t tm__books_freed(const tm__shard *shard)
   return sums.freed_bytes;
 }
 
+/* The heap has never granted less than is live: in motion that can be nearer than the sum. */
+static uint64_t live_of(const tm_heap *heap, const tm__sums *sums)
+{
+  uint64_t live = sums->alloc_bytes - sums->freed_bytes;
+  int64_t granted = atomic_load_explicit(&heap->limit_sum, memory_order_relaxed);
+  return granted >= 0 && (uint64_t)granted < live ? (uint64_t)granted : live;
+}
+
+/* A host that took back more than it had told of is reported; nothing is below zero here. */
+static uint64_t footprint_of(uint64_t live, int64_t informed)
+{
+  int64_t sum = (int64_t)live + informed;
+  return sum > 0 ? (uint64_t)sum : 0;
+}
+
 uint64_t tm__books_footprint(const tm_heap *heap)
 {
   tm__sums sums = {0};
   tm__books_heap(heap, &sums);
   int64_t informed = atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
-  return sums.alloc_bytes - sums.freed_bytes + (uint64_t)informed;
+  return footprint_of(live_of(heap, &sums), informed);
 }
 
 /* ---- stats.h -------------------------------------------------------------------------------- */
@@ -100,8 +146,10 @@ uint64_t tm_footprint(const tm_heap *heap)
 
 void tm_peak_reset(tm_heap *heap)
 {
-  if (heap)
-    tm__counter_set(&heap->peak_bytes, tm__books_footprint(heap));
+  if (heap) {
+    tm__counter_set(&heap->peak_bytes, 0);
+    (void)tm__credit_level(heap);
+  }
 }
 
 static uint64_t max_of(uint64_t a, uint64_t b)
@@ -111,13 +159,13 @@ static uint64_t max_of(uint64_t a, uint64_t b)
 
 static void fill_levels(const tm_heap *heap, const tm__sums *sums, tm_stats *out)
 {
-  uint64_t live = sums->alloc_bytes - sums->freed_bytes;
+  uint64_t live = live_of(heap, sums);
   uint64_t usable = tm__counter_read(&heap->usable_bytes);
   uint64_t span = tm__counter_read(&heap->span_bytes);
   out->live_bytes = live;
   out->live_blocks = sums->allocs - sums->frees;
   out->informed_bytes = atomic_load(&heap->informed_bytes);
-  out->footprint_bytes = live + (uint64_t)out->informed_bytes;
+  out->footprint_bytes = footprint_of(live, out->informed_bytes);
   out->footprint_peak_bytes = max_of(tm__counter_read(&heap->peak_bytes), out->footprint_bytes);
   out->free_bytes = usable > live ? usable - live : 0; /* in motion only can live be ahead */
   out->waste_bytes = span > usable ? span - usable : 0;

@@ -19,13 +19,13 @@ TM_INLINE uint32_t tm__pool_block_bytes(const tm_heap *heap, unsigned pool, unsi
   return fixed ? fixed : tm__class_bytes[cls];
 }
 
-/* Adds one pool's books over all shards to *sums. */
+/* One pool's books over all shards. */
 TM_HIDDEN void tm__books_pool(const tm_heap *heap, unsigned pool, tm__sums *sums);
 /* Over all pools. */
 TM_HIDDEN void tm__books_heap(const tm_heap *heap, tm__sums *sums);
 /* The bytes that one shard's thread ever freed. */
 TM_HIDDEN uint64_t tm__books_freed(const tm__shard *shard);
-/* live + informed, now. */
+/* live + informed, without a lock: in motion it may be above the truth, never below zero. */
 TM_HIDDEN uint64_t tm__books_footprint(const tm_heap *heap);
 
 #endif

@@ -80,10 +80,11 @@ void tm__credit_rearm(tm_heap *heap)
 
 static int64_t granted(const tm_heap *heap)
 {
-  return heap->limit_sum + atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
+  return atomic_load_explicit(&heap->limit_sum, memory_order_relaxed) +
+         atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
 }
 
-void tm__credit_peak(tm_heap *heap, uint64_t footprint_bytes)
+static void raise_peak(tm_heap *heap, uint64_t footprint_bytes)
 {
   uint64_t peak = tm__counter_read(&heap->peak_bytes);
   while (footprint_bytes > peak &&
@@ -91,10 +92,41 @@ void tm__credit_peak(tm_heap *heap, uint64_t footprint_bytes)
   }
 }
 
+/* The footprint, exact but for what other threads allocate at this moment. */
+static uint64_t exact(tm_heap *heap)
+{
+  settle_all_freed(heap);
+  int64_t level = granted(heap) - (int64_t)credit_out(heap);
+  return level > 0 ? (uint64_t)level : 0;
+}
+
+/* Two numbers that the footprint was below: the first counts what is being carved, the second what
+ * was freed while it was added up. The smaller one is nearer. */
+static uint64_t level_locked(tm_heap *heap)
+{
+  uint64_t asked = exact(heap), booked = tm__books_footprint(heap);
+  return asked < booked ? asked : booked;
+}
+
+uint64_t tm__credit_level(tm_heap *heap)
+{
+  tm__lock_acquire(&heap->lock);
+  uint64_t level = level_locked(heap);
+  tm__lock_release(&heap->lock);
+  raise_peak(heap, level);
+  return level;
+}
+
+void tm__credit_asked(tm_heap *heap, uint64_t bytes)
+{
+  if (bytes > TM_QUANTUM_MIN)
+    (void)tm__credit_level(heap);
+}
+
 void tm__credit_informed(tm_heap *heap)
 {
-  uint64_t hard = tm__counter_read(&heap->engine.hard_bytes);
   tm__lock_acquire(&heap->lock);
+  uint64_t hard = tm__counter_read(&heap->engine.hard_bytes);
   if (hard && granted(heap) > (int64_t)hard)
     revoke_locked(heap);
   tm__lock_release(&heap->lock);
@@ -107,8 +139,8 @@ static uint64_t quantum_cap(uint64_t footprint)
   return cap > TM_QUANTUM_MAX ? TM_QUANTUM_MAX : cap;
 }
 
-/* How much more than the request the shard gets, when the footprint will be `after`. */
-static uint64_t quantum(tm_heap *heap, uint64_t after, uint64_t trip, uint64_t hard)
+/* How much more than the request of `bytes` the shard gets, when the footprint will be `after`. */
+static uint64_t quantum(tm_heap *heap, uint64_t bytes, uint64_t after, uint64_t trip, uint64_t hard)
 {
   if (TM_STRESS_TRIP)
     return 0;
@@ -123,6 +155,8 @@ static uint64_t quantum(tm_heap *heap, uint64_t after, uint64_t trip, uint64_t h
   uint64_t cap = quantum_cap(after);
   q = q < TM_QUANTUM_MIN ? TM_QUANTUM_MIN : q > cap ? cap : q;
   tm__counter_set(&heap->slack_bytes, q * threads);
+  if (bytes <= TM_QUANTUM_MIN)
+    q -= bytes; /* the peak is not looked at after so small a request: it is part of the slack */
   if (threads == 1 && trip > after && trip - after < q)
     q = trip - after; /* alone, the wire can stop at the trip itself */
   return q < room_hard ? q : room_hard;
@@ -137,20 +171,13 @@ static bool fits(tm_heap *heap, uint64_t bytes, uint64_t hard)
   return granted(heap) + (int64_t)bytes <= (int64_t)hard;
 }
 
-/* The footprint, exact but for what other threads allocate at this moment. */
-static uint64_t exact(tm_heap *heap)
-{
-  settle_all_freed(heap);
-  int64_t level = granted(heap) - (int64_t)credit_out(heap);
-  return level > 0 ? (uint64_t)level : 0;
-}
-
 tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
 {
   tm_heap *heap = shard->heap;
+  tm__lock_acquire(&heap->lock);
+  /* Read under the lock: who lowers the limit takes it next, and no older limit is used after. */
   uint64_t trip = tm__counter_read(&heap->engine.trip_bytes);
   uint64_t hard = tm__counter_read(&heap->engine.hard_bytes);
-  tm__lock_acquire(&heap->lock);
   tm__credit_return_locked(shard);
   if (!fits(heap, bytes, hard)) {
     tm__lock_release(&heap->lock);
@@ -159,13 +186,13 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
   uint64_t after = (uint64_t)granted(heap) + bytes;
   bool crossed = TM_STRESS_TRIP;
   if (after >= trip || after - bytes > tm__counter_read(&heap->peak_bytes)) {
-    uint64_t level = exact(heap);
+    uint64_t level = level_locked(heap);
     crossed |= level + bytes >= trip;
-    tm__credit_peak(heap, level); /* without the request: it can still fail */
+    raise_peak(heap, level); /* without the request: it can still fail */
     after = (uint64_t)granted(heap) + bytes;
   }
   tm__ledger_take(&shard->wire, bytes);
-  uint64_t wire = tm__counter_own(&shard->wire.gross) + quantum(heap, after, trip, hard);
+  uint64_t wire = tm__counter_own(&shard->wire.gross) + quantum(heap, bytes, after, trip, hard);
   settle_limit(shard, wire);
   tm__counter_set(&shard->wire.wire, wire);
   tm__lock_release(&heap->lock);

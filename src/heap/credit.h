@@ -46,7 +46,11 @@ TM_HIDDEN void tm__credit_rearm(tm_heap *heap);
 TM_HIDDEN void tm__credit_return_locked(tm__shard *shard);
 /* slack_bytes: threads times the quantum in force. */
 TM_HIDDEN uint64_t tm__credit_slack(const tm_heap *heap);
-/* Raises the peak to a footprint that was exact. */
-TM_HIDDEN void tm__credit_peak(tm_heap *heap, uint64_t footprint_bytes);
+/* live + informed, off by no more than what other threads allocate at this moment: the slack. The
+ * peak is raised to it. Takes the heap's lock. */
+TM_HIDDEN uint64_t tm__credit_level(tm_heap *heap);
+/* A request that had to ask is in the books now: raises the peak to it, unless it is so small that
+ * the slack covers it. */
+TM_HIDDEN void tm__credit_asked(tm_heap *heap, uint64_t bytes);
 
 #endif

@@ -25,7 +25,7 @@ static void book_run(tm_heap *heap, int64_t slices, int64_t usable, uint64_t fre
 static void note_peak(tm_heap *heap, uint64_t usable)
 {
   if (usable >= TM_QUANTUM_CALM)
-    tm__credit_peak(heap, tm__books_footprint(heap));
+    (void)tm__credit_level(heap);
 }
 
 static tm_page *run_new(tm__shard *shard, unsigned pool, uint64_t usable, size_t alignment,
@@ -52,7 +52,7 @@ static void run_release(tm_page *page, bool clean)
   book_run(heap, -(int64_t)slices, -(int64_t)page->large_bytes, 0);
   tm__shared_add(&heap->page_count, (uint64_t)-1);
   page->freed = tm__page_address(page);
-  tm__arena_release(tm__page_slice(page), slices, clean);
+  tm__shared_add(&heap->released_bytes, tm__arena_release(tm__page_slice(page), slices, clean));
 }
 
 void *tm__large_alloc(tm__shard *shard, unsigned pool, size_t n, size_t alignment, bool *zero)
@@ -95,7 +95,7 @@ static void shrink_in_place(tm_page *page, uint64_t usable)
   if (drop) {
     uint32_t first = tm__page_slice(page) + keep;
     tm__arena.pages[first].freed = NULL;
-    tm__arena_release(first, drop, false);
+    tm__shared_add(&page->shard->heap->released_bytes, tm__arena_release(first, drop, false));
   }
 }
 

@@ -37,7 +37,8 @@ static void *take_block(tm__shard *shard, const resize *r)
 static void *move(tm__shard *shard, const resize *r, void *p)
 {
   uint64_t more = r->new_bytes > r->old_bytes ? r->new_bytes - r->old_bytes : 0;
-  if (more && !tm__credit_pass(shard, more) && !tm__safepoint_charge(shard, more, false))
+  bool ask = more && !tm__credit_pass(shard, more);
+  if (ask && !tm__safepoint_charge(shard, more, false))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   void *to = take_block(shard, r);
   if (!to) {
@@ -50,6 +51,8 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   else
     tm__block_put(shard, r->found.page, p);
   tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
+  if (ask || more >= TM_QUANTUM_CALM)
+    tm__credit_asked(r->heap, more);
   return to;
 }
 

@@ -18,9 +18,8 @@ static void port_read(void *ctx, tm__readings *out)
   tm_heap *heap = ctx;
   tm__sums sums = {0};
   tm__books_heap(heap, &sums);
-  uint64_t live = sums.alloc_bytes - sums.freed_bytes;
   int64_t informed = atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
-  out->footprint_bytes = live + (uint64_t)informed;
+  out->footprint_bytes = tm__credit_level(heap);
   out->allocated_bytes_total = sums.alloc_bytes + tm__counter_read(&heap->informed_added_bytes);
   out->informed_bytes = informed > 0 ? (uint64_t)informed : 0;
   out->movable_bytes = tm__counter_read(&heap->handle_bytes);
@@ -98,7 +97,6 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
 {
   tm_heap *heap = shard->heap;
   bool after_round = false;
-  tick(heap);
   tm__draw drawn = tm__credit_draw(shard, bytes);
   if (drawn == TM_DRAW_REFUSED && may_run && heap->delivery == TM_SYNCHRONOUS) {
     after_round = tm__engine_emergency(&heap->engine, bytes);
@@ -109,6 +107,7 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
     tm__engine_failed(&heap->engine, bytes, after_round);
     return false;
   }
+  tick(heap); /* not before: a request that fails changes nothing */
   if (drawn == TM_DRAW_CROSSED)
     deliver(heap, bytes, may_run);
   return true;
@@ -116,8 +115,7 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
 
 void tm__safepoint_look(tm_heap *heap)
 {
-  uint64_t footprint = tm__books_footprint(heap);
-  tm__credit_peak(heap, footprint);
+  uint64_t footprint = tm__credit_level(heap);
   if (footprint >= tm__counter_read(&heap->engine.trip_bytes))
     tm__engine_cross(&heap->engine, footprint);
 }

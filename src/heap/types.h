@@ -240,7 +240,7 @@ struct tm_heap {
 
   tm__lock lock;                   /* guards what follows, and the shards' marked fields */
   tm__shard *idle;
-  int64_t limit_sum;               /* SUM shard.limit - settled_freed: never below live */
+  _Atomic(int64_t) limit_sum;      /* SUM shard.limit - settled_freed: never below live */
   tm__lock tags_lock;
   tm__inform_tag tags[TM_TAGS_MAX + 1]; /* the last one is "other" */
   _Atomic(uint32_t) tag_count;

@@ -10,6 +10,7 @@
 #include "base/atomics.h"
 #include "support/check.h"
 #include "support/clock.h"
+#include "support/pages.h"
 #include "support/threads.h"
 
 enum { PAGES = 16, BYTES = PAGES * TM_OS_PAGE };
@@ -344,5 +345,6 @@ int main(void)
       cmocka_unit_test(the_environment_is_read),
       cmocka_unit_test(a_lock_can_be_made_new),
   };
+  pages_stay_small();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "heap/page.h"
 #include "support/check.h"
+#include "support/pages.h"
 #include "support/random.h"
 
 static uint64_t acquired, purged; /* by these tests, since the start: the law of arena.h */
@@ -459,6 +460,7 @@ int main(void)
       cmocka_unit_test_teardown(a_failed_commit_changes_nothing, balanced),
       cmocka_unit_test_teardown(bookkeeping_memory, balanced),
   };
+  pages_stay_small();
   if (!TEST_SANITIZED) /* a sanitizer's own shadow does not fit into so little */
     little_address_space_makes_a_small_arena();
   refused_reservations();

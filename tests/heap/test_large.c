@@ -7,6 +7,7 @@
 
 #include "heap/arena.h"
 #include "support/books.h"
+#include "support/pages.h"
 #include "support/shadow.h"
 
 enum { MIB = 1 << 20 };
@@ -254,5 +255,6 @@ int main(void)
       ON_A_HEAP(calloc_touches_only_what_it_must),
       ON_A_HEAP(a_refused_move_leaves_the_block),
   };
+  pages_stay_small();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
