@@ -122,8 +122,8 @@ static const char *rest_of_answer(const tm__connection *c, size_t *count)
   const char *part = head ? c->answer : c->body;
   size_t at = head ? c->sent : c->sent - c->head_length;
   *count = (head ? c->head_length : c->body_length) - at;
-  if (*count > TM__SEND_BYTES)
-    *count = TM__SEND_BYTES;
+  if (*count > TM__QUEUED_BYTES)
+    *count = TM__QUEUED_BYTES;
   return part + at;
 }
 
@@ -236,9 +236,17 @@ static int served(const tm__monitor *m)
   return count;
 }
 
+/* What a client has not taken waits in the kernel, which would let it grow to megabytes. */
+static void limit_queue(int fd)
+{
+  int bytes = TM__QUEUED_BYTES / 2; /* the kernel doubles it */
+  (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 void tm__connection_open(tm__monitor *m, tm__connection *c)
 {
   c->monitor = m;
+  limit_queue(c->fd);
   c->accepted_ns = uv_hrtime();
   c->refused = served(m) >= TM__SERVED;
   m->cost.connections++;

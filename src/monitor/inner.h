@@ -31,7 +31,7 @@ enum {
   TM__CONNECTIONS = TM__SERVED + TM__REFUSED,
   TM__HEAD_BYTES = 1024,            /* room for the head of an answer, */
   TM__ANSWER_BYTES = 256 * 1024,    /* its body included; a larger body is mapped when needed */
-  TM__SEND_BYTES = 256 * 1024,      /* given to the kernel at once */
+  TM__QUEUED_BYTES = 256 * 1024,    /* of one answer wait in the kernel at most */
   TM__BIG_ANSWERS = 4,              /* larger bodies at a time, */
   TM__BIG_BYTES = 64 * 1024 * 1024, /* each of at most this size */
   TM__ALLOWED_BYTES = 512
