@@ -1,4 +1,4 @@
-/* test_alloc.c - malloc, calloc and aligned_alloc: every size, family and alignment, and refusals. */
+/* test_alloc.c - malloc, calloc, aligned_alloc: every size, family and alignment, and refusals. */
 #include <errno.h>
 
 #include <tidemark/gc.h>

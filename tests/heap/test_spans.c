@@ -41,7 +41,7 @@ static void set_run(model *m, uint32_t first, uint32_t length, bool value)
     m->in[i] = value;
 }
 
-/* ---- The answers, the slow way ---------------------------------------------------------------- */
+/* ---- The answers, the slow way --------------------------------------------------------------- */
 
 static int64_t slow_find(const model *m, uint32_t length)
 {
@@ -72,7 +72,7 @@ static uint32_t slow_last(const model *m, uint32_t end, uint32_t most, uint32_t 
   return length;
 }
 
-/* ---- Comparing -------------------------------------------------------------------------------- */
+/* ---- Comparing ------------------------------------------------------------------------------- */
 
 static void compare(const model *m, test_random *r)
 {
@@ -141,7 +141,7 @@ static void large_sets_agree_with_an_array(void **state)
     run_model(sizes[i], 3000, 30);
 }
 
-/* ---- Edges ------------------------------------------------------------------------------------ */
+/* ---- Edges ----------------------------------------------------------------------------------- */
 
 static void empty_and_full_sets(void **state)
 {
