@@ -19,7 +19,7 @@ TM_HIDDEN uint64_t tm__thread_cpu_ns(void);
 /* Held while a descriptor is made and noted, or closed and forgotten, so that a fork in between
  * cannot leave the child with one that nobody knows. */
 TM_HIDDEN extern tm__lock tm__fds_lock;
-/* Sees to it that a fork waits for that lock and leaves the child with a free one. 0 or UV_ENOMEM. */
+/* Sees to it that a fork waits for the lock and leaves the child a free one. 0 or UV_ENOMEM. */
 TM_HIDDEN int tm__fds_guard(void);
 
 #endif

@@ -175,25 +175,12 @@ static void reading_changes_no_footprint(void **state)
   assert_memory_equal(&before, &after, sizeof before);
 }
 
-static void init_stamps_and_clears(void **state)
-{
-  tm_stats stats;
-  (void)state;
-  memset(&stats, 0xAA, sizeof stats);
-  tm_stats_init(&stats);
-  assert_int_equal(stats.size, sizeof stats);
-  assert_int_equal(stats.version, 1);
-  for (const tm__field *f = tm__fields; f->name; f++)
-    assert_int_equal(tm__field_value(&stats, f->offset), 0);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_field_has_its_value), cmocka_unit_test(rows_of_pools_and_tags),
       cmocka_unit_test(actions_by_kind),           cmocka_unit_test(cuts_to_any_capacity),
       cmocka_unit_test(names_of_any_bytes),        cmocka_unit_test(reading_changes_no_footprint),
-      cmocka_unit_test(init_stamps_and_clears),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

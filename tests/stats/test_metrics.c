@@ -178,48 +178,6 @@ static void what_is_not_set_is_left_out(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
-static void *spare;
-
-static int collect(void *ctx, const tm_event *event)
-{
-  (void)ctx;
-  tm_free(event->heap, TM_OBJ, spare);
-  spare = NULL;
-  return TM_HOOK_DONE;
-}
-
-static void histogram_adds_up(void **state)
-{
-  static const char *const bounds[] = {"1e-05", "0.0001", "0.001", "0.01",
-                                       "0.1",   "1.0",    "10.0",  "+Inf"};
-  tm_heap *heap = new_heap("histogram");
-  char sample[256];
-  int64_t before = 0;
-  (void)state;
-  spare = tm_malloc(heap, TM_OBJ, 1 << 20);
-  assert_int_equal(tm_hook_add(heap, TM_COLLECT, collect, NULL, NULL), 0);
-  assert_int_equal(tm_limit_set(heap, TM_SOFT, 2 << 20), 0);
-  tm_free(heap, TM_OBJ, tm_malloc(heap, TM_OBJ, 8 << 20));
-  assert_true(tm_poll(heap) >= 1);
-  metrics(TM_TEXT_OPENMETRICS);
-  for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
-    snprintf(
-        sample, sizeof sample,
-        "tidemark_action_duration_seconds_bucket{heap=\"histogram\",action=\"full\",le=\"%s\"}",
-        bounds[i]);
-    assert_true(value_of(sample) >= before);
-    before = value_of(sample);
-  }
-  assert_true(before >= 1);
-  assert_int_equal(
-      value_of("tidemark_action_duration_seconds_count{heap=\"histogram\",action=\"full\"}"),
-      before);
-  assert_int_equal(
-      value_of("tidemark_actions_total{heap=\"histogram\",action=\"full\",result=\"done\"}"),
-      before);
-  assert_int_equal(tm_heap_close(heap), 0);
-}
-
 /* Names may be equal; a scrape with one sample twice would be refused as a whole. */
 static void equal_names_get_labels_of_their_own(void **state)
 {
@@ -305,7 +263,6 @@ int main(void)
       cmocka_unit_test(names_are_as_promised),
       cmocka_unit_test(values_are_those_of_the_books),
       cmocka_unit_test(what_is_not_set_is_left_out),
-      cmocka_unit_test(histogram_adds_up),
       cmocka_unit_test(equal_names_get_labels_of_their_own),
       cmocka_unit_test(many_heaps),
       cmocka_unit_test(cuts_to_any_capacity),
