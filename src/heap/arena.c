@@ -67,6 +67,11 @@ void *tm__meta_alloc(size_t bytes)
   return p;
 }
 
+void tm__meta_book(int64_t bytes)
+{
+  tm__shared_add(&arena.meta_bytes, (uint64_t)bytes);
+}
+
 /* ---- Reserving and committing --------------------------------------------------------------- */
 
 static size_t align_up(size_t n, size_t to)

@@ -47,6 +47,8 @@ TM_HIDDEN uint32_t tm__arena_top(void); /* slices below which everything is; for
 
 /* Zero memory for bookkeeping, 64-aligned, never given back; NULL iff refused. */
 TM_HIDDEN void *tm__meta_alloc(size_t bytes);
+/* Bookkeeping memory that was mapped (or, below zero, unmapped) elsewhere, on the same books. */
+TM_HIDDEN void tm__meta_book(int64_t bytes);
 
 TM_HIDDEN void tm__arena_fork_prepare(void);
 TM_HIDDEN void tm__arena_fork_release(void);

@@ -132,6 +132,8 @@ int tm_should_move(const void *p)
   if (!tm__tag_paged(tag))
     return 0;
   const tm_page *page = tm__page_of(p, tag);
+  if (page->shard != tm__shard_peek(page->shard->heap))
+    return 0; /* its queue is another thread's */
   tm__row *row = page->shard->rows[tm__tag_pool(tag)];
   tm__queue *queue = &row->queues[tm__tag_class(tag)];
   bool queued = page->prev || page->next || queue->first == page;
