@@ -21,7 +21,7 @@ ROOT = HERE.parent
 
 # file, title, what its row shows
 PROGRAMS = [
-    ("cycles", "buffer cycles", "1,500 dead cycles of 1 MiB: few objects, so counting them misses it."),
+    ("cycles", "buffer cycles", "1,500 dead cycles of 1 MiB each: few objects, much memory."),
     ("worker", "worker thread", "The same in a thread, while the main thread only waits for it."),
     ("caches", "caches", "Dropped documents whose pages point back at them, with their texts."),
     ("build", "building", "An index that stays alive: looking for garbage in it finds none."),
@@ -42,7 +42,11 @@ COUNTING = (
 
 
 class Failure(Exception):
-    """A sentence for the user; the demo ends with it."""
+    """A sentence for the user; the demo ends with it, and with this exit status."""
+
+    def __init__(self, sentence, status=1):
+        super().__init__(sentence)
+        self.status = status
 
 
 # ---- running -------------------------------------------------------------------------------------
@@ -53,13 +57,13 @@ def find_tidemark():
     named = os.environ.get("TIDEMARK")
     if named:
         if not os.access(named, os.X_OK):
-            raise Failure(f"TIDEMARK={named} is no program that can be run")
+            raise Failure(f"TIDEMARK={named} is no program that can be run", 2)
         return Path(named).resolve()
     builds = sorted(ROOT.glob("build/*"), key=lambda path: (path.name != "release", path.name))
     for build in builds:
         if os.access(build / "bin" / "tidemark", os.X_OK):
             return build / "bin" / "tidemark"
-    raise Failure("there is no built tidemark under build/: run `./dev build` first")
+    raise Failure("there is no built tidemark under build/: run `./dev build` first", 2)
 
 
 class Cost:
@@ -193,29 +197,29 @@ def mebibytes(count):
 
 
 def print_table(rows, paint):
-    groups = [("CPU seconds", 22), ("wall seconds", 22), ("peak MiB", 22), ("collections", 18)]
-    head = " " * 15 + "".join(f"{name:^{width}}" for name, width in groups)
-    each = " stock  tidemark  ratio"
-    names = " " * 15 + "".join(f"{each:>22}" for _ in range(3)) + f"{'stock':>9}{'tidemark':>9}"
-    print(paint("1", head.rstrip()))
-    print(paint("1", names))
+    measures = [("CPU seconds", "cpu", "{:.2f}".format), ("wall seconds", "wall", "{:.2f}".format),
+                ("peak MiB", "peak", mebibytes)]
+    head, names = " " * 14, " " * 14
+    for title, _, _ in measures:
+        head += f"{title:>21}  "
+        names += f"{'stock':>6}{'tidemark':>9}{'ratio':>6}  "
+    print(paint("1", f"{head}{'collections':>17}"))
+    print(paint("1", f"{names}{'stock':>8}{'tidemark':>9}"))
     for row in rows:
-        cells = f"{row.title:<15}"
-        for what, form in (("cpu", "{:.2f}".format), ("wall", "{:.2f}".format), ("peak", mebibytes)):
+        cells = f"{row.title:<14}"
+        for _, what, form in measures:
             stock, tidemark = (row.median(arm, what) for arm in ARMS)
-            cells += f"{form(stock):>6}{form(tidemark):>10}  {paint.ratio(tidemark / stock)} "
-        for arm in ARMS:
-            cells += f"{'{}+{}'.format(*row.collections[arm]):>9}"
-        print(cells)
+            cells += f"{form(stock):>6}{form(tidemark):>9} {paint.ratio(tidemark / stock)}  "
+        young_full = ["{}+{}".format(*row.collections[arm]) for arm in ARMS]
+        print(f"{cells}{young_full[0]:>8}{young_full[1]:>9}")
         print(paint("2", f"  {row.text}"))
     print()
     print("Medians. Ratio: Tidemark to stock, below 1 is better. Collections: young+full.")
 
 
 def print_next(tidemark):
-    try:
-        command = os.path.relpath(tidemark)
-    except ValueError:
+    command = os.path.relpath(tidemark)
+    if command.startswith(os.pardir):
         command = str(tidemark)
     print("\nTry it on a program of your own:")
     for arguments, text in (
@@ -251,15 +255,15 @@ def main():
     start = time.monotonic()
     try:
         tidemark = find_tidemark()
-        print(f"{len(chosen)} Python programs, {options.runs} runs each, as they are and under Tidemark.")
-        print(f"Python: {options.python}\n", flush=True)
+        print(f"Real Python programs, each run {options.runs} times as it is and under Tidemark.")
+        print(f"Interpreter: {options.python}\n", flush=True)
         with tempfile.TemporaryDirectory(prefix="tidemark-demo-") as folder:
             runner = Runner(tidemark, options.python, folder)
             progress = Progress(len(chosen) * len(ARMS) * (options.runs + 1))
             rows = measure(runner, chosen, options.runs, progress)
     except Failure as failure:
         print(f"\ndemo: {failure}", file=sys.stderr)
-        return 2 if "no built" in str(failure) else 1
+        return failure.status
     print_table(rows, paint)
     different = [row.title for row in rows if not row.same_output()]
     if different:
