@@ -253,20 +253,16 @@ int tm_heap_new(tm_heap **out, const tm_heap_config *config)
 /* Every run of this heap goes back to the arena. */
 static void release_runs(tm_heap *heap)
 {
+  tm__shard_set ours;
   uint32_t top = tm__arena_top();
-  for (uint32_t slice = 0; slice < top;) {
+  tm__shard_set_fill(heap, &ours);
+  for (uint32_t slice = 0; slice < top; slice++) {
     tm__tag tag = tm__tag_read(slice);
-    if (tm__tag_kind(tag) == TM_KIND_FREE || tm__tag_offset(tag) != 0) {
-      slice++;
+    if (tm__tag_kind(tag) == TM_KIND_FREE || tm__tag_offset(tag) || !tm__shard_set_has(&ours, tag))
       continue;
-    }
     tm_page *page = &tm__arena.pages[slice];
-    uint32_t slices = page->slices;
-    if (page->shard->heap == heap) {
-      page->freed = NULL;
-      (void)tm__arena_release(slice, slices, false); /* the heap's own books end here */
-    }
-    slice += slices;
+    page->freed = NULL;
+    (void)tm__arena_release(slice, page->slices, false); /* the heap's own books end here */
   }
 }
 
@@ -277,6 +273,7 @@ int tm_heap_close(tm_heap *heap)
   int error = tm__engine_close(&heap->engine);
   if (error)
     return error;
+  tm__shards_end(heap);
   release_runs(heap);
   tm__handles_close(heap);
   tm__shards_recycle(heap);

@@ -41,7 +41,8 @@ static tm_page *run_new(tm__shard *shard, unsigned pool, uint64_t usable, size_t
   *page = (tm_page){.slices = slices, .shard = shard, .large_bytes = usable};
   book_run(shard->heap, slices, (int64_t)usable, fresh);
   tm__shared_add(&shard->heap->page_count, 1);
-  tm__arena_tag((uint32_t)first, 0, slices, tm__tag_make(TM_KIND_LARGE, 0, pool, TM_CLASS_LARGE));
+  tm__arena_tag((uint32_t)first, 0, slices,
+                tm__tag_make(TM_KIND_LARGE, shard->id, pool, TM_CLASS_LARGE));
   return page;
 }
 

@@ -353,7 +353,7 @@ tm__row *tm__shard_row(tm__shard *shard, unsigned pool)
   tm__row *row = shard->rows[pool];
   if (tm_likely(row != NULL))
     return row;
-  row = tm__meta_alloc(sizeof *row);
+  row = tm__row_new();
   if (!row)
     return NULL;
   tm__shared_add(&shard->heap->meta_bytes, sizeof *row);

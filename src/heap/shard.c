@@ -9,8 +9,8 @@
 #include "heap/page.h"
 
 tm__shard tm__empty_shard = {
-  .rows = {&tm__empty_shard.own[0], &tm__empty_shard.own[1], &tm__empty_shard.own[2],
-           &tm__empty_shard.own[3]},
+    .rows = {&tm__empty_shard.own[0], &tm__empty_shard.own[1], &tm__empty_shard.own[2],
+             &tm__empty_shard.own[3]},
 };
 _Atomic(tm__shard *) tm__shard_table[TM_SHARDS_MAX + 1];
 TM_TLS tm__shard *tm__self = &tm__empty_shard;
@@ -23,7 +23,8 @@ static _Atomic(bool) exit_key_made;
 static struct {
   tm__lock lock;
   uint32_t made;
-  tm__shard *unused; /* structs of closed heaps, by next_idle; they keep their ids */
+  tm__shard *unused;    /* structs of closed heaps, by next_idle; they keep their ids */
+  tm__row *unused_rows; /* by cache */
 } pool = {.lock = TM__LOCK_INIT};
 
 /* ---- Making --------------------------------------------------------------------------------- */
@@ -67,6 +68,16 @@ tm__shard *tm__shard_new(tm_heap *heap)
   return shard;
 }
 
+tm__row *tm__row_new(void)
+{
+  tm__lock_acquire(&pool.lock);
+  tm__row *row = pool.unused_rows;
+  if (row)
+    pool.unused_rows = (tm__row *)(void *)row->cache;
+  tm__lock_release(&pool.lock);
+  return row ? memset(row, 0, sizeof *row) : tm__meta_alloc(sizeof *row);
+}
+
 /* ---- Handing back --------------------------------------------------------------------------- */
 
 /* The thread is done with the shard: everything home, credit back, free for adoption. */
@@ -83,13 +94,45 @@ static void leave(tm__shard *shard)
   tm__lock_release(&heap->lock);
 }
 
+/* A closed heap's shard, or none's: a thread may look while another closes the heap. */
+static tm_heap *heap_of(const tm__shard *shard)
+{
+  return __atomic_load_n(&shard->heap, __ATOMIC_RELAXED);
+}
+
+static void unuse_locked(tm__shard *shard)
+{
+  shard->next_idle = pool.unused;
+  pool.unused = shard;
+}
+
+/* The heap's shards at the end of a thread. A heap that is being closed has them already. */
 static void forget_others(void)
 {
+  tm__lock_acquire(&pool.lock);
   while (others) {
     tm__shard *shard = others;
     others = shard->next_of_thread;
-    if (shard->heap)
+    shard->listed = false;
+    if (!shard->ended)
       leave(shard);
+    else if (!heap_of(shard))
+      unuse_locked(shard);
+  }
+  tm__lock_release(&pool.lock);
+}
+
+/* Takes the shards of closed heaps out of this thread's list. */
+static void drop_ended_locked(void)
+{
+  for (tm__shard **at = &others; *at;) {
+    tm__shard *shard = *at;
+    if (heap_of(shard)) {
+      at = &shard->next_of_thread;
+      continue;
+    }
+    *at = shard->next_of_thread;
+    unuse_locked(shard);
   }
 }
 
@@ -128,7 +171,7 @@ static tm__shard *adopt(tm_heap *heap)
 tm__shard *tm__shard_of_others(tm_heap *heap)
 {
   for (tm__shard *s = others; s; s = s->next_of_thread)
-    if (s->heap == heap)
+    if (heap_of(s) == heap)
       return s;
   return &tm__empty_shard;
 }
@@ -144,8 +187,12 @@ tm__shard *tm__shard_get(tm_heap *heap)
   if (heap->is_default) {
     tm__self = shard;
   } else {
+    tm__lock_acquire(&pool.lock);
+    drop_ended_locked();
+    shard->listed = true;
     shard->next_of_thread = others;
     others = shard;
+    tm__lock_release(&pool.lock);
   }
   /* Any value but NULL: the destructor looks at the thread-locals. It may call calloc, which
    * finds the shard in place. */
@@ -205,6 +252,8 @@ void tm__shards_sweep_idle(tm_heap *heap)
   tm__lock_acquire(&heap->lock);
   tm__shard *list = heap->idle;
   heap->idle = NULL;
+  for (tm__shard *s = list; s; s = s->next_idle)
+    s->idle = false; /* a fork that comes now finds it half swept */
   tm__lock_release(&heap->lock);
   for (tm__shard *s = list; s; s = s->next_idle)
     tm__shard_quiesce(s);
@@ -213,10 +262,19 @@ void tm__shards_sweep_idle(tm_heap *heap)
     tm__shard *s = list;
     list = s->next_idle;
     tm__credit_return_locked(s);
+    s->idle = true;
     s->next_idle = heap->idle;
     heap->idle = s;
   }
   tm__lock_release(&heap->lock);
+}
+
+void tm__shards_end(tm_heap *heap)
+{
+  tm__lock_acquire(&pool.lock);
+  for (tm__shard *s = atomic_load(&heap->shards); s; s = s->next)
+    s->ended = true;
+  tm__lock_release(&pool.lock);
 }
 
 void tm__shards_recycle(tm_heap *heap)
@@ -224,16 +282,27 @@ void tm__shards_recycle(tm_heap *heap)
   tm__lock_acquire(&pool.lock);
   for (tm__shard *s = atomic_load(&heap->shards), *next; s; s = next) {
     next = s->next;
-    bool linked = !heap->one && !s->idle; /* some thread's list still names it: never reuse */
-    s->heap = NULL;
-    memset(s->keys, 0, sizeof s->keys);
-    if (!linked) {
-      s->next_idle = pool.unused;
-      pool.unused = s;
+    for (unsigned id = TM_POOLS_BUILT_IN; id <= TM_POOLS_MAX; id++) {
+      if (!s->rows[id])
+        continue;
+      s->rows[id]->cache = (tm__block *)(void *)pool.unused_rows;
+      pool.unused_rows = s->rows[id];
     }
+    memset(s->keys, 0, sizeof s->keys);
+    __atomic_store_n(&s->heap, NULL, __ATOMIC_RELAXED);
+    if (!s->listed)
+      unuse_locked(s);
   }
   atomic_store(&heap->shards, NULL);
+  drop_ended_locked();
   tm__lock_release(&pool.lock);
+}
+
+void tm__shard_set_fill(tm_heap *heap, tm__shard_set *set)
+{
+  memset(set, 0, sizeof *set);
+  for (tm__shard *s = atomic_load(&heap->shards); s; s = s->next)
+    set->bits[s->id / 64] |= (uint64_t)1 << (s->id % 64);
 }
 
 void tm__shards_fork_child(tm_heap *heap)

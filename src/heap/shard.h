@@ -43,8 +43,25 @@ TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *bloc
 /* Flushes and sweeps every idle shard of heap. */
 TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap);
 
-/* heap is closing: its shards' structs may be used again by other heaps. */
+/* heap is closing: threads that end from now on leave its shards alone. */
+TM_HIDDEN void tm__shards_end(tm_heap *heap);
+/* Then: its shards' structs may be used again by other heaps. */
 TM_HIDDEN void tm__shards_recycle(tm_heap *heap);
+
+/* A zero row for a host's pool; NULL iff no memory. It is given back by recycle. */
+TM_HIDDEN tm__row *tm__row_new(void);
+
+/* The ids of a heap's shards: who walks the tags of the arena, while other heaps are at work, tells
+ * by it what is ours without looking at anything that is theirs. */
+typedef struct tm__shard_set {
+  uint64_t bits[TM_SHARDS_MAX / 64 + 1];
+} tm__shard_set;
+TM_HIDDEN void tm__shard_set_fill(tm_heap *heap, tm__shard_set *set);
+TM_INLINE bool tm__shard_set_has(const tm__shard_set *set, tm__tag tag)
+{
+  unsigned id = tm__tag_shard(tag);
+  return set->bits[id / 64] >> (id % 64) & 1;
+}
 
 /* In a forked child: shards of threads that are gone are left alone, their locks made new. */
 TM_HIDDEN void tm__shards_fork_child(tm_heap *heap);

@@ -177,6 +177,7 @@ struct tm__shard {
   tm__shard *next;          /* all shards of the heap; set once, before it is published */
   tm__shard *next_idle;
   tm__shard *next_of_thread; /* the thread's other heaps; owner only */
+  bool listed, ended;        /* in such a list; heap is closing. Guarded by the lock of structs */
 
   /* Written by other threads: on a line of its own. */
   TM_ALIGNED(TM_CACHE_LINE) _Atomic(tm__block *) remote;

@@ -25,8 +25,8 @@ static void mark(tm__picture *picture, const tm__block *block)
 {
   for (; block; block = block->next) {
     if (!tm__inside(block) || tm__slice_of(block) >= picture->top ||
-        !tm__tag_paged(tm__tag_read(tm__slice_of(block))) ||
-        ((uintptr_t)block & 15) || tm__picture_free(picture, block)) {
+        !tm__tag_paged(tm__tag_read(tm__slice_of(block))) || ((uintptr_t)block & 15) ||
+        tm__picture_free(picture, block)) {
       picture->torn = true;
       return;
     }
@@ -56,13 +56,13 @@ tm_page *tm__picture_next(const tm__picture *picture, uint32_t *slice)
   while (*slice < picture->top) {
     uint32_t at = (*slice)++;
     tm__tag tag = tm__tag_read(at);
-    if (tm__tag_kind(tag) == TM_KIND_FREE || tm__tag_offset(tag) != 0)
+    if (tm__tag_kind(tag) == TM_KIND_FREE || tm__tag_offset(tag) != 0 ||
+        !tm__shard_set_has(&picture->ours, tag))
       continue;
     tm_page *page = &tm__arena.pages[at];
     if (page->slices > 1)
       *slice = at + page->slices;
-    if (page->shard && page->shard->heap == picture->heap)
-      return page;
+    return page;
   }
   return NULL;
 }
@@ -75,6 +75,7 @@ int tm__picture_take(tm_heap *heap, tm__picture *picture)
   picture->bits = tm__os_map(picture->bytes);
   if (!picture->bits)
     return TM_ENOMEM;
+  tm__shard_set_fill(heap, &picture->ours);
   for (tm__shard *s = atomic_load(&heap->shards); s; s = s->next)
     mark_shard(picture, s);
   uint32_t slice = 0;

@@ -2,7 +2,7 @@
 #ifndef TM_HEAP_WALK_H
 #define TM_HEAP_WALK_H
 
-#include "heap/types.h"
+#include "heap/shard.h"
 
 /* One bit per 16 bytes of the arena: 1 at the start of each free block of the heap. */
 typedef struct tm__picture {
@@ -10,6 +10,7 @@ typedef struct tm__picture {
   uint64_t *bits;
   size_t bytes;      /* of `bits` */
   uint32_t top;      /* slices that it covers */
+  tm__shard_set ours;
   bool torn;         /* a list led somewhere impossible: in motion, or overwritten */
 } tm__picture;
 
