@@ -45,8 +45,8 @@ class Operations(Case):
 
     def scrape(self):
         process = subprocess.Popen(
-            [TIDEMARK, "run", "--soft", "1G", "--hard", "2G", "--serve", "127.0.0.1:0", "--", PYTHON,
-             "-c", "import sys; print('ready', flush=True); sys.stdin.read()"],
+            [TIDEMARK, "run", "--soft", "1G", "--hard", "2G", "--serve", "127.0.0.1:0", "--",
+             PYTHON, "-c", "import sys; print('ready', flush=True); sys.stdin.read()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment(), text=True)
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -65,7 +65,8 @@ class Operations(Case):
                    if not re.search(rf"^{name}[ {{_]", metrics, re.MULTILINE)
                    and "cgroup" not in name and name != "tidemark_informed_bytes"]
         self.assertEqual(missing, [])
-        for name in re.findall(r"`([a-z_]+)`", re.search(r"fields\.def\): (.*?) \|", TEXT).group(1)):
+        levels = re.search(r"fields\.def\): (.*?) \|", TEXT).group(1)
+        for name in re.findall(r"`([a-z_]+)`", levels):
             self.assertIn(f"\ntidemark_heap_{name}_bytes{{", metrics)
 
 

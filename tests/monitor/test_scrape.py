@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The monitor inside an unmodified program, where malloc is the heap that is watched: looking at the
-books must not change them."""
+"""The monitor inside an unmodified program, where malloc is the heap that is watched: looking at
+the books must not change them."""
 # ctest: timeout=120
 import json
 import os
@@ -79,7 +79,8 @@ class Scrape(Case):
         grown = after["live_bytes"] - before["live_bytes"]
         self.assertAlmostEqual(grown, 50000000, delta=7000000)  # a large block's last slices
         metrics = self.get(url, "/metrics")
-        self.assertIn(f'\ntidemark_heap_live_bytes{{heap="default"}} {after["live_bytes"]}\n', metrics)
+        sample = f'tidemark_heap_live_bytes{{heap="default"}} {after["live_bytes"]}'
+        self.assertIn(f"\n{sample}\n", metrics)
         self.assertEqual(sum(row["live_bytes"] for row in after["pools"]), after["live_bytes"])
         self.assertEqual(json.loads(self.get(url, "/stats.json"))["process"]["pid"], process.pid)
 
