@@ -13,6 +13,7 @@ import collections
 import datetime
 import hashlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -205,13 +206,15 @@ def result_path(options, kind):
 
 
 def run_all(options, arms):
-    """Every chosen workload; the rows and the failures."""
+    """Every chosen workload; the rows and the failures. Ctrl-C and SIGTERM end it early, with what
+    has been measured."""
     programs_dir = machine.find_program_dir(options.build)
     if programs_dir is None:
         raise BenchError(f"no benchmark programs below {options.build}: build them first")
     tools = {"measure": os.path.join(programs_dir, "measure"), "libc": machine.find_libc()}
     for arm in arms:
         check_arm(programs_dir, arm, tools["libc"])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows, failures = [], []
     for workload in choose(options.names, suite.GENERAL + suite.PROGRAMS):
         program = suite.find_program(workload, programs_dir)
@@ -225,7 +228,19 @@ def run_all(options, arms):
         except BenchError as error:
             failures.append(f"{workload.name}: {error}")
             print(f"FAILED: {failures[-1]}", file=sys.stderr)
+        except KeyboardInterrupt:
+            failures.append(f"{workload.name}: interrupted, the workloads before it are shown")
+            break
     return rows, failures
+
+
+def show(rows, options):
+    """The tables."""
+    results = report.from_runs([], rows)
+    for key, title in report.MEASURES:
+        unit = "MiB" if key == "rss" else "s"
+        print(f"\n{title}, {unit}: medians of {options.runs} runs; ratios below 1 are ours")
+        print(report.as_text(report.measure_table(results, key, machine.TIDEMARK)))
 
 
 def main(arguments):
@@ -245,13 +260,9 @@ def main(arguments):
     if rows:
         head += [("load_after", f"{os.getloadavg()[0]:.2f}"), ("runs", str(options.runs)),
                  ("work", "1/10" if options.quick else "full")]
-        path = result_path(options, kind_of(options))
+        path = result_path(options, "part" if failures else kind_of(options))
         report.write(path, head, rows)
-        results = report.from_runs(head, rows)
-        for key, title in report.MEASURES:
-            unit = "MiB" if key == "rss" else "s"
-            print(f"\n{title}, {unit}: medians of {options.runs} runs; ratios below 1 are ours")
-            print(report.as_text(report.measure_table(results, key, machine.TIDEMARK)))
+        show(rows, options)
         print(f"\nwritten: {os.path.relpath(path, machine.ROOT)}")
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
