@@ -168,17 +168,16 @@ static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
   bool due = kind == tm__full_kind(v->state) || (kind == TM_COLLECT_MINOR && v->young);
   if (!registered(v, kind))
     return ABSENT;
+  bool known = !due && believed(v, rung);
+  if (known && rung->freed_bytes * 8 < (double)need && !v->in->emergency && !v->hard)
+    return USELESS; /* before a wait that would end in this answer */
   if (!v->in->emergency) {
     if (v->now_ns < rung->not_before_ns)
       return COOLING;
     if (!v->hard && bytes_to_floor(v, kind) > 0)
       return FLOORED;
   }
-  if (due || !believed(v, rung) || rung->freed_bytes >= (double)need)
-    return READY;
-  if (v->in->emergency || v->hard) /* the alternative is a failed request */
-    return WEAK;
-  return rung->freed_bytes * 8 >= (double)need ? WEAK : USELESS;
+  return known && rung->freed_bytes < (double)need ? WEAK : READY;
 }
 
 /* Bytes per ns; a run too short for the clock counts as one ns. */
@@ -309,11 +308,12 @@ static bool postponed(view *v)
   double ratio = tm__yield_ratio(s, true);
   uint64_t u = v->reach_bytes, live = s->live_bytes, headroom = v->trips.headroom_bytes;
   bool above_soft = v->in->soft_limit_bytes && u >= v->in->soft_limit_bytes;
-  if (ratio <= 1.0 || above_soft || s->collect_speed <= 0 || s->pressure > TM_PRESSURE_LOW ||
-      u >= tm__add(live, tm__scale(headroom, TM__HEADROOM_MAX)))
+  bool far = u >= tm__add(live, tm__scale(headroom, TM__HEADROOM_MAX));
+  if (ratio <= 1.0 || above_soft || s->collect_speed <= 0 || s->pressure > TM_PRESSURE_LOW)
     return false;
   double cost_ns = (double)u * 1e9 / s->collect_speed;
-  double wait_ns = cost_ns / TM__USELESS_SHARE * (ratio - 1.0) / (TM__HEADROOM_MAX - 1.0);
+  double share = far ? TM__IMPATIENT_SHARE : TM__USELESS_SHARE;
+  double wait_ns = cost_ns / share * (ratio - 1.0) / (TM__HEADROOM_MAX - 1.0);
   return (double)(v->now_ns - s->rung[tm__full_kind(s)].last_end_ns) < wait_ns;
 }
 
@@ -330,10 +330,10 @@ static due policy_due(view *v)
     return DUE;
   if (v->reach_bytes < v->trips.postponed_bytes)
     return NOT_DUE;
-  while (s->old_headroom < TM__HEADROOM_MAX && v->reach_bytes >= v->trips.postponed_bytes) {
-    s->old_headroom *= 2;
-    if (s->old_headroom > TM__HEADROOM_MAX)
-      s->old_headroom = TM__HEADROOM_MAX;
+  while (v->reach_bytes >= v->trips.postponed_bytes && s->old_headroom < 1e9) {
+    bool far = s->old_headroom >= TM__HEADROOM_MAX;
+    double next = far ? s->old_headroom * 1.25 : s->old_headroom * 2;
+    s->old_headroom = !far && next > TM__HEADROOM_MAX ? TM__HEADROOM_MAX : next;
     tm__trips_compute(s, v->in, &v->trips);
   }
   return POSTPONED;

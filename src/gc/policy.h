@@ -24,7 +24,8 @@
 #define TM__FLOOR_BYTES TM__MIB
 #define TM__YOUNG_FLOOR_MAX (4 * TM__MIB)
 #define TM__HEADROOM_MAX 10.0
-#define TM__USELESS_SHARE 0.10 /* of elapsed time, for full runs that free little */
+#define TM__USELESS_SHARE 0.10  /* of elapsed time, for full runs that free little, */
+#define TM__IMPATIENT_SHARE 0.25 /* and beyond ten times the headroom */
 #define TM__YOUNG_FIXED_SHARE 0.01
 #define TM__BUCKET_NS TM__SECOND
 #define TM__PRESSURE_STEP_NS (2 * TM__SECOND)

@@ -335,7 +335,13 @@ static void postponed_by_yield_and_cost(void **unused)
   bench slow = *b, full = *b, soft = *b, cheap = *b, pressed = *b;
   slow.in.now_ns += 800 * MS; /* it took its time: 10 % is not too much to ask */
   expect(&slow, TM_FIRED, TM_COLLECT);
-  grown(&full, 1100); /* ten times the headroom is the end of patience */
+  full.in.now_ns += 100 * MS;
+  grown(&full, 1100); /* ten times the headroom: a quarter of the time would be too much, */
+  expect(&full, TM_SUPPRESSED_YIELD, TM_COLLECT);
+  assert_int_equal(full.d.trip_bytes, 1350 * MIB);
+  full.in.now_ns += 1700 * MS; /* 550 ms after 2.1 s is not */
+  expect_nothing(&full);
+  full.in.now_ns += 200 * MS;
   expect(&full, TM_FIRED, TM_COLLECT);
   soft.in.soft_limit_bytes = 150 * MIB; /* above the soft limit yield does not count */
   expect(&soft, TM_FIRED, TM_COLLECT);
