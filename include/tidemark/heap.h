@@ -43,12 +43,12 @@ typedef enum { TM_ONE_THREAD, TM_MANY_THREADS } tm_threads;
 
 /* How a heap is made. Fill it with tm_heap_config_init, change what you need. */
 typedef struct tm_heap_config {
-  size_t size;                /* of this struct, stamped by tm_heap_config_init; do not touch */
-  const char *name;           /* shown in statistics and logs; copied, cut to 31 bytes. "heap" */
-  tm_delivery delivery;       /* default TM_DEFERRED */
-  tm_threads threads;         /* default TM_ONE_THREAD */
-  uint64_t soft_limit_bytes;  /* footprint to stay below by collecting, e.g. 512 << 20; 0 = none */
-  uint64_t hard_limit_bytes;  /* footprint that no request may exceed, e.g. 1 << 30; 0 = none */
+  size_t size;               /* of this struct, stamped by tm_heap_config_init; do not touch */
+  const char *name;          /* shown in statistics and logs; copied, cut to 31 bytes. "heap" */
+  tm_delivery delivery;      /* default TM_DEFERRED */
+  tm_threads threads;        /* default TM_ONE_THREAD */
+  uint64_t soft_limit_bytes; /* footprint to stay below by collecting, e.g. 512 << 20; 0 = none */
+  uint64_t hard_limit_bytes; /* footprint that no request may exceed, e.g. 1 << 30; 0 = none */
 } tm_heap_config;
 
 TM_API void tm_heap_config_init(tm_heap_config *config);
@@ -132,12 +132,12 @@ TM_API int tm_heap_check(tm_heap *heap);
 typedef enum { TM_WALK_PAGE, TM_WALK_BLOCK } tm_walk_kind;
 typedef struct tm_walk_item {
   tm_walk_kind kind;
-  const char *pool;      /* name of the pool: "raw", "mem", "obj", "c" or a host's */
-  void *address;         /* start of the page or block */
-  size_t bytes;          /* page: its span; block: its usable size */
-  size_t block_bytes;    /* usable size of the page's blocks */
-  size_t blocks;         /* page: how many blocks it can hold; block: 1 */
-  size_t live_blocks;    /* page: how many of them are in use; block: 1 */
+  const char *pool;   /* name of the pool: "raw", "mem", "obj", "c" or a host's */
+  void *address;      /* start of the page or block */
+  size_t bytes;       /* page: its span; block: its usable size */
+  size_t block_bytes; /* usable size of the page's blocks */
+  size_t blocks;      /* page: how many blocks it can hold; block: 1 */
+  size_t live_blocks; /* page: how many of them are in use; block: 1 */
 } tm_walk_item;
 
 /* Called once per page and then once per live block on it; non-zero stops the walk. It must not

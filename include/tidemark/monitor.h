@@ -40,22 +40,22 @@ struct uv_loop_s;
 
 /* How a monitor works. Fill it with tm_monitor_options_init, change what you need. */
 typedef struct tm_monitor_options {
-  size_t size;                   /* of this struct, stamped by tm_monitor_options_init */
-  const char *address;           /* where to listen: "127.0.0.1:9464", "[::1]:0", "localhost:0",
+  size_t size;                  /* of this struct, stamped by tm_monitor_options_init */
+  const char *address;          /* where to listen: "127.0.0.1:9464", "[::1]:0", "localhost:0",
                                     "unix:/run/app.sock"; port 0 lets the system choose; NULL does
                                     not listen, it only samples. Default "127.0.0.1:0" */
-  int listen_fd;                 /* a socket that listens already, used instead of address; it is
+  int listen_fd;                /* a socket that listens already, used instead of address; it is
                                     the monitor's from a start that succeeds. Default -1: none */
-  const char *allowed_hosts;     /* further values of the Host header, by commas: "tm.example.org"
+  const char *allowed_hosts;    /* further values of the Host header, by commas: "tm.example.org"
                                     (with the port that is listened on) or "tm.example.org:8080".
                                     localhost, 127.0.0.1, [::1] and the address that the client
                                     reached are always allowed. Default NULL */
-  uint64_t sample_period_ms;     /* between two samples, 10 to 3,600,000. Default 1000 */
-  uint64_t header_deadline_ms;   /* from accept to the end of the headers. Default 5000 */
-  uint64_t request_deadline_ms;  /* from accept until all that a client sends was taken. 10000 */
-  uint64_t write_deadline_ms;    /* from the answer's first byte to its last. Default 10000 */
-  uint64_t accept_retry_ms;      /* pause of accepting when descriptors ran out. Default 200 */
-  tm_heap *deliver_heap;         /* its due actions run on the loop, by tm_poll: for a host whose
+  uint64_t sample_period_ms;    /* between two samples, 10 to 3,600,000. Default 1000 */
+  uint64_t header_deadline_ms;  /* from accept to the end of the headers. Default 5000 */
+  uint64_t request_deadline_ms; /* from accept until all that a client sends was taken. 10000 */
+  uint64_t write_deadline_ms;   /* from the answer's first byte to its last. Default 10000 */
+  uint64_t accept_retry_ms;     /* pause of accepting when descriptors ran out. Default 200 */
+  tm_heap *deliver_heap;        /* its due actions run on the loop, by tm_poll: for a host whose
                                     hooks may run there. Takes the heap's notify until stop, so
                                     the heap must not be closed before. Default NULL: no delivery */
 } tm_monitor_options;
@@ -114,8 +114,8 @@ enum { TM_MONITOR_SAMPLES = 3600, TM_MONITOR_HEAPS = 8 };
 
 /* A heap at one moment. */
 typedef struct tm_monitor_sample {
-  uint64_t sequence;             /* from 1 */
-  uint64_t time_ns;              /* CLOCK_MONOTONIC */
+  uint64_t sequence; /* from 1 */
+  uint64_t time_ns;  /* CLOCK_MONOTONIC */
   uint64_t footprint_bytes, committed_bytes;
   uint64_t trip_bytes, soft_limit_bytes, hard_limit_bytes; /* 0 = none */
   uint64_t actions_total, action_ns_total;                 /* run so far, and their time */

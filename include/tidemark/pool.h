@@ -22,12 +22,12 @@ typedef struct tm_pool tm_pool;
 typedef enum { TM_POOL_FIXED, TM_POOL_CACHED, TM_POOL_VARIABLE } tm_pool_kind;
 
 typedef struct tm_pool_config {
-  size_t size;           /* of this struct, stamped by tm_pool_config_init */
-  const char *name;      /* copied, cut to 31 bytes; the row's name in the statistics. "pool" */
-  tm_pool_kind kind;     /* default TM_POOL_VARIABLE */
-  tm_family family;      /* family that may also free its blocks by tm_free. Default TM_OBJ */
-  size_t block_bytes;    /* FIXED, CACHED: size of a block, 1 to 65,536, e.g. 72 (charged 80) */
-  size_t cache_blocks;   /* CACHED: blocks kept at hand per thread, e.g. 80. Default 64 */
+  size_t size;         /* of this struct, stamped by tm_pool_config_init */
+  const char *name;    /* copied, cut to 31 bytes; the row's name in the statistics. "pool" */
+  tm_pool_kind kind;   /* default TM_POOL_VARIABLE */
+  tm_family family;    /* family that may also free its blocks by tm_free. Default TM_OBJ */
+  size_t block_bytes;  /* FIXED, CACHED: size of a block, 1 to 65,536, e.g. 72 (charged 80) */
+  size_t cache_blocks; /* CACHED: blocks kept at hand per thread, e.g. 80. Default 64 */
 } tm_pool_config;
 
 TM_API void tm_pool_config_init(tm_pool_config *config);

@@ -31,8 +31,8 @@ typedef enum { TM_FAILS(TM__FAIL_ENUM) TM_FAIL_COUNT } tm_fail;
  * its tables (meta) are booked on the default heap.
  */
 typedef struct tm_stats {
-  size_t size;    /* bytes of this struct that the caller has, stamped by tm_stats_init */
-  int version;    /* layout version, 1 */
+  size_t size; /* bytes of this struct that the caller has, stamped by tm_stats_init */
+  int version; /* layout version, 1 */
 #define TM_FIELD(type, name, kind, pool, help) type name;
 #define TM_FIELD_BY_REASON(name, help) uint64_t name[TM_FAIL_COUNT];
 #include <tidemark/fields.def>

@@ -28,7 +28,8 @@ TM_HIDDEN TM_PRINTF(3, 4) size_t tm__format(char *buffer, size_t capacity, const
  * number or as standard error, never what the program opened under that number later. */
 TM_HIDDEN void tm__report_fd_set(int fd);
 
-#define tm_require(x) (tm_likely(x) ? (void)0 : tm__fatal("broken promise: %s (%s:%d)", #x, __FILE__, __LINE__))
+#define tm_require(x)                                                                              \
+  (tm_likely(x) ? (void)0 : tm__fatal("broken promise: %s (%s:%d)", #x, __FILE__, __LINE__))
 #if TM_ASSERTS >= 1
 #define tm_assert(x) tm_require(x)
 #else

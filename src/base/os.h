@@ -55,8 +55,17 @@ TM_HIDDEN unsigned long tm__os_calls(void); /* how many faultable calls were mad
 /* Locks: an uncontended mutex that can be made new in a forked child. */
 typedef pthread_mutex_t tm__lock;
 #define TM__LOCK_INIT PTHREAD_MUTEX_INITIALIZER
-TM_INLINE void tm__lock_acquire(tm__lock *lock) { (void)pthread_mutex_lock(lock); }
-TM_INLINE void tm__lock_release(tm__lock *lock) { (void)pthread_mutex_unlock(lock); }
-TM_INLINE void tm__lock_init(tm__lock *lock) { *lock = (tm__lock)PTHREAD_MUTEX_INITIALIZER; }
+TM_INLINE void tm__lock_acquire(tm__lock *lock)
+{
+  (void)pthread_mutex_lock(lock);
+}
+TM_INLINE void tm__lock_release(tm__lock *lock)
+{
+  (void)pthread_mutex_unlock(lock);
+}
+TM_INLINE void tm__lock_init(tm__lock *lock)
+{
+  *lock = (tm__lock)PTHREAD_MUTEX_INITIALIZER;
+}
 
 #endif

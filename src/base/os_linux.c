@@ -13,8 +13,6 @@
 #include "base/assert.h"
 #include "base/atomics.h"
 
-extern char **environ;
-
 /* ---- Faults on purpose ---------------------------------------------------------------------- */
 
 static _Atomic(unsigned) fault_countdown;

@@ -61,8 +61,7 @@ static void *carve_small(tm__shard *shard, const request *r)
     tm__ledger_undo(&shard->wire, r->bytes);
     return tm__heap_fail(r->heap, TM_FAIL_OS);
   }
-  tm__block *block = bin->head;
-  bin->head = block->next;
+  tm__block *block = tm__bin_pop(bin);
   tm__ledger_charge(&bin->books);
   if (ask)
     tm__credit_asked(r->heap, r->bytes);
@@ -81,8 +80,7 @@ static void *carve_on(const request *r, bool *zero)
   tm__shard *shard = tm__shard_get(r->heap);
   if (!shard)
     return tm__heap_fail(r->heap, TM_FAIL_OS);
-  void *p =
-    r->cls == TM_CLASS_LARGE ? carve_large(shard, r, zero) : carve_small(shard, r);
+  void *p = r->cls == TM_CLASS_LARGE ? carve_large(shard, r, zero) : carve_small(shard, r);
   tm__shard_put(shard);
   return p;
 }

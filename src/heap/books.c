@@ -174,7 +174,7 @@ static void fill_levels(const tm_heap *heap, const tm__sums *sums, tm_stats *out
   if (heap->is_default)
     out->meta_bytes = tm__arena_meta_bytes() - tm__heap_meta_elsewhere(heap);
   out->committed_bytes =
-    live + out->free_bytes + out->waste_bytes + out->dirty_bytes + out->meta_bytes;
+      live + out->free_bytes + out->waste_bytes + out->dirty_bytes + out->meta_bytes;
   out->reserved_bytes = tm__arena.bytes;
 }
 

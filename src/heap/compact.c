@@ -26,8 +26,9 @@ uint64_t tm__compact_fixable(tm_heap *heap, uint64_t freed_bytes)
   uint64_t now = tm__os_now_ns();
   if (shard == &tm__empty_shard)
     return 0;
-  bool recent = heap->fixable_at_ns && now - heap->fixable_at_ns < COUNT_EVERY_NS;
-  if (recent && freed_bytes - heap->fixable_at_freed < COUNT_EVERY_BYTES)
+  uint64_t at_ns = tm__counter_read(&heap->fixable_at_ns);
+  uint64_t freed_since = freed_bytes - tm__counter_read(&heap->fixable_at_freed);
+  if (at_ns && now - at_ns < COUNT_EVERY_NS && freed_since < COUNT_EVERY_BYTES)
     return tm__counter_read(&heap->fixable_bytes);
   uint64_t fixable = 0;
   unsigned pools = atomic_load(&heap->pool_count);
@@ -36,8 +37,8 @@ uint64_t tm__compact_fixable(tm_heap *heap, uint64_t freed_bytes)
     for (unsigned cls = 0; row && cls < TM_CLASSES; cls++)
       fixable += fixable_of_queue(&row->queues[cls]);
   }
-  heap->fixable_at_ns = now;
-  heap->fixable_at_freed = freed_bytes;
+  tm__counter_set(&heap->fixable_at_ns, now);
+  tm__counter_set(&heap->fixable_at_freed, freed_bytes);
   tm__counter_set(&heap->fixable_bytes, fixable);
   return fixable;
 }
@@ -112,7 +113,7 @@ static void plan(tm__queue *queue)
     out += tm__page_out(page);
     pages[density_of(page)]++;
   }
-  uint32_t reserved = queue->first->reserved;
+  uint32_t reserved = queue->first ? queue->first->reserved : 1;
   uint32_t needed = (uint32_t)((out + reserved - 1) / reserved);
   while (density > 0 && kept + pages[density] < needed)
     kept += pages[density--];

@@ -15,9 +15,9 @@ enum { TM_DECAY_EPOCHS = 64 };
 
 typedef struct tm__decay {
   uint64_t window_ns;
-  uint64_t epoch;                    /* number of the present epoch */
-  uint64_t dirty_bytes;              /* at the last call */
-  uint64_t added[TM_DECAY_EPOCHS];   /* ring: dirty bytes that epoch % EPOCHS added */
+  uint64_t epoch;                  /* number of the present epoch */
+  uint64_t dirty_bytes;            /* at the last call */
+  uint64_t added[TM_DECAY_EPOCHS]; /* ring: dirty bytes that epoch % EPOCHS added */
 } tm__decay;
 
 TM_HIDDEN void tm__decay_init(tm__decay *decay, uint64_t window_ns);

@@ -45,9 +45,9 @@ static void mixed(tm_heap *heap, const tm__found *found, unsigned asked, const v
     return;
   const char *with = resizing ? tm__pool_resize_name(heap, asked) : tm__pool_free_name(heap, asked);
   char line[256];
-  (void)tm__format(line, sizeof line, "family mismatch: allocated by %s, freed by %s: %p, %zu bytes",
-                   tm__pool_alloc_name(heap, found->pool), with, (void *)(uintptr_t)p,
-                   tm_usable_size(p));
+  (void)tm__format(
+      line, sizeof line, "family mismatch: allocated by %s, freed by %s: %p, %zu bytes",
+      tm__pool_alloc_name(heap, found->pool), with, (void *)(uintptr_t)p, tm_usable_size(p));
   if (policy == TM_MISMATCH_REPORT)
     tm__report("fatal: %s", line);
   else
@@ -83,9 +83,9 @@ tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizi
   tm_page *page = found.page = tm__page_of(p, tag);
   uint64_t offset = (uint64_t)((const char *)p - tm__page_address(page));
   bool start = tm__tag_kind(tag) == TM_KIND_LARGE
-                 ? offset == 0
-                 : tm__divides(page->inverse, (uint32_t)offset) &&
-                     offset < (uint64_t)page->reserved * page->block_bytes;
+                   ? offset == 0
+                   : tm__divides(page->inverse, (uint32_t)offset) &&
+                         offset < (uint64_t)page->reserved * page->block_bytes;
   if (!start)
     not_a_block(p, tag);
   const tm_heap *owner = page->shard->heap;
@@ -148,7 +148,7 @@ static bool free_remote(tm__shard *shard, unsigned pool, void *p)
   if (!tm__tag_paged(tag) || tm__tag_pool(tag) != pool || shard == &tm__empty_shard)
     return false;
   tm__shard *owner =
-    atomic_load_explicit(&tm__shard_table[tm__tag_shard(tag)], memory_order_acquire);
+      atomic_load_explicit(&tm__shard_table[tm__tag_shard(tag)], memory_order_acquire);
   if (owner == shard || owner->heap != shard->heap)
     return false;
   unsigned cls = tm__tag_class(tag);

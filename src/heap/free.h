@@ -8,7 +8,7 @@
 typedef struct tm__found {
   tm_page *page;
   tm__tag tag;
-  unsigned pool;      /* the pool that the block was charged to */
+  unsigned pool; /* the pool that the block was charged to */
 } tm__found;
 
 /* Looks at p on behalf of a free (or, resizing, a realloc) from `heap` and `pool`. All checks

@@ -15,12 +15,12 @@
 #include "heap/shard.h"
 
 tm_heap tm__default_heap = {
-  .name = "default",
-  .threads = TM_MANY_THREADS,
-  .is_default = true,
-  .lock = TM__LOCK_INIT,
-  .tags_lock = TM__LOCK_INIT,
-  .handles_lock = TM__LOCK_INIT,
+    .name = "default",
+    .threads = TM_MANY_THREADS,
+    .is_default = true,
+    .lock = TM__LOCK_INIT,
+    .tags_lock = TM__LOCK_INIT,
+    .handles_lock = TM__LOCK_INIT,
 };
 
 static struct {
@@ -155,10 +155,8 @@ const char *tm_heap_name(const tm_heap *heap)
 
 void tm_heap_config_init(tm_heap_config *config)
 {
-  *config = (tm_heap_config){.size = sizeof *config,
-                             .name = "heap",
-                             .delivery = TM_DEFERRED,
-                             .threads = TM_ONE_THREAD};
+  *config = (tm_heap_config){
+      .size = sizeof *config, .name = "heap", .delivery = TM_DEFERRED, .threads = TM_ONE_THREAD};
 }
 
 static bool valid(const tm_heap_config *config)

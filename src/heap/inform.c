@@ -43,7 +43,8 @@ void tm_inform(tm_heap *heap, const char *tag, int64_t delta_bytes)
   (void)atomic_fetch_add(&heap->informed_bytes, delta_bytes);
   tm__lock_release(&heap->tags_lock);
   if (complain)
-    tm__report("fatal: tag underflow: \"%s\" of heap \"%s\" is at %ld bytes", row->name, heap->name, level);
+    tm__report("fatal: tag underflow: \"%s\" of heap \"%s\" is at %ld bytes", row->name, heap->name,
+               level);
   if (delta_bytes > 0) {
     tm__shared_add(&heap->informed_added_bytes, (uint64_t)delta_bytes);
     tm__credit_informed(heap);

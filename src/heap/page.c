@@ -98,8 +98,7 @@ static void page_release(tm_page *page)
   tm__shared_add(&heap->usable_bytes, 0 - (uint64_t)page->reserved * page->block_bytes);
   tm__shared_add(&heap->page_count, (uint64_t)-1);
   page->freed = page->free; /* the last block that came home: a second free names it */
-  tm__shared_add(&heap->released_bytes,
-                 tm__arena_release(tm__page_slice(page), slices, false));
+  tm__shared_add(&heap->released_bytes, tm__arena_release(tm__page_slice(page), slices, false));
 }
 
 void tm__page_attend(tm_page *page)

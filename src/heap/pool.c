@@ -48,10 +48,10 @@ bool tm__pool_serves(const tm_heap *heap, unsigned have, unsigned asked)
 }
 
 static const char *const api_names[TM_POOLS_BUILT_IN][3] = {
-  {"PyMem_RawMalloc", "PyMem_RawFree", "PyMem_RawRealloc"},
-  {"PyMem_Malloc", "PyMem_Free", "PyMem_Realloc"},
-  {"PyObject_Malloc", "PyObject_Free", "PyObject_Realloc"},
-  {"malloc", "free", "realloc"},
+    {"PyMem_RawMalloc", "PyMem_RawFree", "PyMem_RawRealloc"},
+    {"PyMem_Malloc", "PyMem_Free", "PyMem_Realloc"},
+    {"PyObject_Malloc", "PyObject_Free", "PyObject_Realloc"},
+    {"malloc", "free", "realloc"},
 };
 
 static const char *api_name(const tm_heap *heap, unsigned pool, unsigned which)

@@ -28,9 +28,7 @@ static void *take_block(tm__shard *shard, const resize *r)
   tm__bin *bin = &shard->rows[pool]->bins[r->cls];
   if (!bin->head && !tm__bin_refill(shard, pool, r->cls, (uint32_t)r->new_bytes))
     return NULL;
-  tm__block *block = bin->head;
-  bin->head = block->next;
-  return block;
+  return tm__bin_pop(bin);
 }
 
 /* Copies into another block; the books see one resize. */
@@ -88,11 +86,11 @@ static void *resize_with(tm__shard *shard, resize *r, unsigned pool, void *p)
     return leave_pool(shard, r, pool, p);
   r->cls = r->n > TM_BLOCK_MAX ? TM_CLASS_LARGE : tm__class_of(r->n);
   r->new_bytes =
-    r->cls == TM_CLASS_LARGE ? tm__large_usable(r->n) : (uint64_t)tm__class_bytes[r->cls];
+      r->cls == TM_CLASS_LARGE ? tm__large_usable(r->n) : (uint64_t)tm__class_bytes[r->cls];
   return move(shard, r, p);
 }
 
-/* ---- The ordinary case: a small block of this thread that stays or becomes another small one -- */
+/* ---- The ordinary case: a small block of this thread that stays small ------------------------ */
 
 /* The bin of p iff it is a live block of a one-slice page of this shard and pool. */
 static tm__bin *own_bin(tm__shard *shard, unsigned pool, const void *p)

@@ -26,7 +26,7 @@ typedef struct tm__spans {
   tm__spans_node *level[TM_SPANS_LEVELS];
   uint32_t nodes[TM_SPANS_LEVELS]; /* how many there are of each level */
   unsigned levels;
-  uint64_t count;                  /* slices in the set */
+  uint64_t count; /* slices in the set */
 } tm__spans;
 
 /* Bytes of zero memory that a set over `slices` slices needs. */

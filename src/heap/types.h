@@ -249,7 +249,7 @@ struct tm_heap {
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
   uint32_t handle_count;           /* entries ever used */
   uint32_t handle_free;            /* first free one, 1-based; 0 = none */
-  uint64_t fixable_at_ns, fixable_at_freed;
+  tm__counter fixable_at_ns, fixable_at_freed; /* when that was; several threads may count */
   tm__engine engine;
 };
 

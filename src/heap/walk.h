@@ -8,10 +8,10 @@
 typedef struct tm__picture {
   tm_heap *heap;
   uint64_t *bits;
-  size_t bytes;      /* of `bits` */
-  uint32_t top;      /* slices that it covers */
+  size_t bytes; /* of `bits` */
+  uint32_t top; /* slices that it covers */
   tm__shard_set ours;
-  bool torn;         /* a list led somewhere impossible: in motion, or overwritten */
+  bool torn; /* a list led somewhere impossible: in motion, or overwritten */
 } tm__picture;
 
 /* 0, or TM_ENOMEM. */
