@@ -103,9 +103,9 @@ typedef struct tm__cost {
   X(431, "Request Header Fields Too Large")                                                        \
   X(503, "Service Unavailable")                                                                    \
   X(505, "HTTP Version Not Supported")
-#define TM__STATUS_ONE(code, text) +1
-enum { TM__STATUS_COUNT = 0 TM__STATUSES(TM__STATUS_ONE) };
-#undef TM__STATUS_ONE
+#define TM__STATUS_ENUM(code, text) TM__STATUS_##code,
+enum { TM__STATUSES(TM__STATUS_ENUM) TM__STATUS_COUNT };
+#undef TM__STATUS_ENUM
 
 typedef struct tm__monitor {
   tm_monitor *outer;
