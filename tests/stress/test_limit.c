@@ -12,7 +12,7 @@
 #include "support/random.h"
 #include "support/threads.h"
 
-enum { THREADS = 8, BLOCKS = 400, STEPS = TEST_SANITIZED || TM_STRESS_TRIP ? 8000 : 40000 };
+enum { THREADS = 8, BLOCKS = 400, STEPS = TEST_SANITIZED || TM_STRESS_TRIP ? 2500 : 40000 };
 static const int64_t MIB = 1 << 20;
 
 /*
