@@ -36,17 +36,17 @@
 enum {
   TM_SLICE_SHIFT = 16,
   TM_SLICE = 1 << TM_SLICE_SHIFT,
-  TM_MEDIUM_SLICES = 8, /* a page of blocks above TM_SMALL_MAX */
+  TM_MEDIUM_SLICES = 8,  /* a page of blocks above TM_SMALL_MAX */
   TM_CARVE_BYTES = 4096, /* a page is carved, and so first touched, in steps of this */
   TM_POOL_C = 3,         /* pools 0 to 2 are the families; 3 is what the malloc shim serves */
   TM_POOLS_BUILT_IN = 4,
   TM_POOLS_MAX = 254,
   TM_SHARDS_MAX = 65000,
   TM_HEAPS_MAX = 4096,
-  TM_OUT_SLOTS = 8,        /* owners that a shard gathers frees for */
-  TM_OUT_BYTES = 16384,    /* and how much of each before it sends them home */
-  TM_LENT_BYTES = 16384,   /* other threads' blocks that a bin uses itself instead */
-  TM_LENT_LEAST = 64,      /* but not those that share a cache line with a neighbour */
+  TM_OUT_SLOTS = 8,      /* owners that a shard gathers frees for */
+  TM_OUT_BYTES = 16384,  /* and how much of each before it sends them home */
+  TM_LENT_BYTES = 16384, /* other threads' blocks that a bin uses itself instead */
+  TM_LENT_LEAST = 64,    /* but not those that share a cache line with a neighbour */
   TM_TAGS_MAX = 64,
   TM_HANDLE_CHUNKS = 20,
 };
@@ -82,13 +82,34 @@ TM_INLINE tm__tag tm__tag_make(unsigned kind, unsigned shard, unsigned pool, uns
   return (tm__tag)cls << 56 | (tm__tag)kind << 24 | (tm__tag)shard << 8 | pool;
 }
 /* The tag of slice i of a run whose head has `tag`. */
-TM_INLINE tm__tag tm__tag_behind(tm__tag tag, uint32_t i) { return tag + ((tm__tag)i << 32); }
-TM_INLINE uint32_t tm__tag_key(tm__tag tag) { return (uint32_t)tag; }
-TM_INLINE unsigned tm__tag_kind(tm__tag tag) { return (unsigned)(tag >> 24) & 255; }
-TM_INLINE unsigned tm__tag_pool(tm__tag tag) { return (unsigned)tag & 255; }
-TM_INLINE unsigned tm__tag_class(tm__tag tag) { return (unsigned)(tag >> 56); }
-TM_INLINE unsigned tm__tag_shard(tm__tag tag) { return (unsigned)(tag >> 8) & 65535; }
-TM_INLINE uint32_t tm__tag_offset(tm__tag tag) { return (uint32_t)(tag >> 32) & 0xffffff; }
+TM_INLINE tm__tag tm__tag_behind(tm__tag tag, uint32_t i)
+{
+  return tag + ((tm__tag)i << 32);
+}
+TM_INLINE uint32_t tm__tag_key(tm__tag tag)
+{
+  return (uint32_t)tag;
+}
+TM_INLINE unsigned tm__tag_kind(tm__tag tag)
+{
+  return (unsigned)(tag >> 24) & 255;
+}
+TM_INLINE unsigned tm__tag_pool(tm__tag tag)
+{
+  return (unsigned)tag & 255;
+}
+TM_INLINE unsigned tm__tag_class(tm__tag tag)
+{
+  return (unsigned)(tag >> 56);
+}
+TM_INLINE unsigned tm__tag_shard(tm__tag tag)
+{
+  return (unsigned)(tag >> 8) & 65535;
+}
+TM_INLINE uint32_t tm__tag_offset(tm__tag tag)
+{
+  return (uint32_t)(tag >> 32) & 0xffffff;
+}
 /* true iff the slice holds blocks of a size class. */
 TM_INLINE bool tm__tag_paged(tm__tag tag)
 {
@@ -99,15 +120,15 @@ typedef struct tm__shard tm__shard;
 
 /* Metadata of a page run, valid at its head slice. One cache line, next to no user data. */
 typedef struct tm_page {
-  tm__block *free;       /* blocks that came home; owner only */
-  uint32_t wait;         /* frees until the owner must look: wake or retire */
-  uint32_t asleep;       /* out - wait: what remains when a full page wakes */
-  uint32_t carved;       /* blocks made so far */
-  uint32_t reserved;     /* blocks that fit */
-  uint32_t block_bytes;  /* of a large run: 0 */
+  tm__block *free;      /* blocks that came home; owner only */
+  uint32_t wait;        /* frees until the owner must look: wake or retire */
+  uint32_t asleep;      /* out - wait: what remains when a full page wakes */
+  uint32_t carved;      /* blocks made so far */
+  uint32_t reserved;    /* blocks that fit */
+  uint32_t block_bytes; /* of a large run: 0 */
   uint32_t slices;
-  uint64_t inverse;      /* of block_bytes */
-  tm__shard *shard;      /* owner; of a large run: any shard of its heap */
+  uint64_t inverse; /* of block_bytes */
+  tm__shard *shard; /* owner; of a large run: any shard of its heap */
   union {
     struct {
       struct tm_page *next, *prev; /* the bin's queue of pages with room */
@@ -170,11 +191,11 @@ struct tm__shard {
   tm__out out[TM_OUT_SLOTS];
 
   /* guarded by the heap's lock */
-  uint64_t limit;           /* gross that the heap has granted: wire, or gross when revoked */
-  uint64_t settled_freed;   /* freed bytes that the heap's sum knows of */
-  bool idle;                /* its thread has ended: may be adopted or swept */
-  bool orphan;              /* its thread did not come along through fork: do not touch */
-  tm__shard *next;          /* all shards of the heap; set once, before it is published */
+  uint64_t limit;         /* gross that the heap has granted: wire, or gross when revoked */
+  uint64_t settled_freed; /* freed bytes that the heap's sum knows of */
+  bool idle;              /* its thread has ended: may be adopted or swept */
+  bool orphan;            /* its thread did not come along through fork: do not touch */
+  tm__shard *next;        /* all shards of the heap; set once, before it is published */
   tm__shard *next_idle;
   tm__shard *next_of_thread; /* the thread's other heaps; owner only */
   bool listed, ended;        /* in such a list; heap is closing. Guarded by the lock of structs */
@@ -190,10 +211,10 @@ struct tm_pool {
   tm_family family;
   unsigned id;
   tm_pool_kind kind;
-  uint32_t block_bytes;  /* FIXED, CACHED: rounded up to 16; else 0 */
-  size_t most_bytes;     /* of a request: as the config has it, or SIZE_MAX */
+  uint32_t block_bytes; /* FIXED, CACHED: rounded up to 16; else 0 */
+  size_t most_bytes;    /* of a request: as the config has it, or SIZE_MAX */
   uint32_t cache_blocks;
-  _Atomic(bool) used;    /* the slot holds a pool */
+  _Atomic(bool) used; /* the slot holds a pool */
   /* totals of the pools that had this slot before: not this one's */
   uint64_t before_bytes, before_blocks, before_reallocs;
 };
@@ -217,13 +238,13 @@ struct tm_heap {
   tm_delivery delivery;
   tm_threads threads;
   bool is_default;
-  unsigned slot;                   /* in the table of heaps */
-  tm_heap *next_unused;            /* of a closed heap's struct */
-  tm__shard *one;                  /* TM_ONE_THREAD: its shard, else NULL */
-  _Atomic(tm__shard *) shards;     /* all, newest first; only grows */
+  unsigned slot;               /* in the table of heaps */
+  tm_heap *next_unused;        /* of a closed heap's struct */
+  tm__shard *one;              /* TM_ONE_THREAD: its shard, else NULL */
+  _Atomic(tm__shard *) shards; /* all, newest first; only grows */
   _Atomic(uint32_t) shard_count;
-  _Atomic(uint32_t) busy_shards;   /* with a living thread */
-  _Atomic(uint32_t) pool_count;    /* slots of `pools` ever used */
+  _Atomic(uint32_t) busy_shards; /* with a living thread */
+  _Atomic(uint32_t) pool_count;  /* slots of `pools` ever used */
   struct tm_pool pools[TM_POOLS_MAX + 1];
 
   /* the books that no shard keeps; atomics, written on slow paths */
@@ -234,22 +255,22 @@ struct tm_heap {
   tm__counter failures[TM_FAIL_COUNT];
   tm__counter acquired_bytes, released_bytes;
   tm__counter mismatches;
-  tm__counter meta_bytes;           /* shards and rows of this heap */
+  tm__counter meta_bytes; /* shards and rows of this heap */
   tm__counter slack_bytes;
-  tm__counter fixable_bytes;        /* as of the last count */
-  tm__counter handle_bytes;         /* in movable blocks */
+  tm__counter fixable_bytes; /* as of the last count */
+  tm__counter handle_bytes;  /* in movable blocks */
 
-  tm__lock lock;                   /* guards what follows, and the shards' marked fields */
+  tm__lock lock; /* guards what follows, and the shards' marked fields */
   tm__shard *idle;
-  _Atomic(int64_t) limit_sum;      /* SUM shard.limit - settled_freed: never below live */
+  _Atomic(int64_t) limit_sum; /* SUM shard.limit - settled_freed: never below live */
   tm__lock tags_lock;
   tm__inform_tag tags[TM_TAGS_MAX + 1]; /* the last one is "other" */
   _Atomic(uint32_t) tag_count;
   tm__lock handles_lock;
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
-  uint32_t handle_count;           /* entries ever used */
-  uint32_t handle_free;            /* first free one, 1-based; 0 = none */
-  tm__counter fixable_at_ns, fixable_at_freed; /* when that was; several threads may count */
+  uint32_t handle_count;                             /* entries ever used */
+  uint32_t handle_free;                              /* first free one, 1-based; 0 = none */
+  tm__counter fixable_at_ns, fixable_at_freed;       /* when that was; several threads may count */
   tm__engine engine;
 };
 
@@ -257,7 +278,7 @@ struct tm_heap {
 
 typedef struct tm__arena_view {
   char *base;
-  size_t bytes;   /* 0 until the arena is there: then every pointer is foreign */
+  size_t bytes; /* 0 until the arena is there: then every pointer is foreign */
   _Atomic(tm__tag) *tags;
   tm_page *pages;
 } tm__arena_view;
