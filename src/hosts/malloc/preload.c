@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/os.h"
 #include "hosts/cpython/host.h"
+#include "hosts/malloc/names.h"
 #include "hosts/malloc/outlet.h"
 #include "hosts/malloc/report.h"
 #include "hosts/malloc/serve.h"
@@ -161,6 +162,7 @@ __attribute__((constructor)) static void start(void)
   tm__settings *s = &run.settings;
   run.start_ns = tm__os_now_ns();
   run.pid = getpid();
+  tm__names_take();
   tm__settings_read(s, tm__os_env, (uint64_t)run.pid);
   take_socket(s);
   if (s->is_run)

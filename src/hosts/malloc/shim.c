@@ -4,7 +4,7 @@
  *
  * The functions work before any constructor has run and after the last thread destructor. A block
  * that is not ours (the dynamic loader's own, or one that the C library made behind our back) is
- * given to the C library's function of the same name.
+ * given to the C library's function of the same name. What is made of these: shim_forms.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,8 +15,8 @@
 #include "base/assert.h"
 #include "heap/fast.h"
 #include "heap/pool.h"
-
-#define SHIM TM_API
+#include "hosts/malloc/names.h"
+#include "hosts/malloc/shim.h"
 
 /* glibc's own names for its allocator; the only way to reach it once malloc is ours. */
 extern void __libc_free(void *p);
@@ -24,17 +24,17 @@ extern void *__libc_realloc(void *p, size_t n);
 
 /* ---- C -------------------------------------------------------------------------------------- */
 
-SHIM void *malloc(size_t n)
+TM_API void *malloc(size_t n)
 {
   return tm__default_malloc(TM_POOL_C, n);
 }
 
-SHIM void *calloc(size_t count, size_t size)
+TM_API void *calloc(size_t count, size_t size)
 {
   return tm__default_calloc(TM_POOL_C, count, size);
 }
 
-TM_SLOW static void free_slow(void *p)
+TM_SLOW void tm__shim_free_slow(void *p)
 {
   if (!p)
     return;
@@ -44,48 +44,22 @@ TM_SLOW static void free_slow(void *p)
     __libc_free(p);
 }
 
-SHIM void free(void *p)
+TM_API void free(void *p)
 {
   if (tm_unlikely(!tm__free_fast(tm__self, TM_POOL_C, p)))
-    free_slow(p);
+    tm__shim_free_slow(p);
 }
 
-SHIM void *realloc(void *p, size_t n)
+TM_API void *realloc(void *p, size_t n)
 {
   if (tm_unlikely(p && !tm__inside(p)))
     return __libc_realloc(p, n);
   /* The C library's realloc frees at size 0; programs written for it rely on that. */
   if (tm_unlikely(p && n == 0)) {
-    free(p);
+    tm__shim_free_slow(p);
     return NULL;
   }
   return tm__default_realloc(TM_POOL_C, p, n);
-}
-
-SHIM void *reallocarray(void *p, size_t count, size_t size)
-{
-  size_t n;
-  if (__builtin_mul_overflow(count, size, &n))
-    return tm__heap_fail(&tm__default_heap, TM_FAIL_OVERFLOW);
-  return realloc(p, n);
-}
-
-SHIM void cfree(void *p)
-{
-  free(p);
-}
-
-SHIM void free_sized(void *p, size_t n)
-{
-  (void)n;
-  free(p);
-}
-
-SHIM void free_aligned_sized(void *p, size_t alignment, size_t n)
-{
-  (void)alignment;
-  (void)n;
-  free(p);
 }
 
 /* ---- Aligned -------------------------------------------------------------------------------- */
@@ -97,7 +71,7 @@ static bool power_of_two(size_t n)
   return n && !(n & (n - 1));
 }
 
-static void *aligned(size_t alignment, size_t n)
+void *tm__shim_aligned(size_t alignment, size_t n)
 {
   if (!power_of_two(alignment) || alignment > MOST_ALIGNMENT) {
     errno = EINVAL;
@@ -106,26 +80,26 @@ static void *aligned(size_t alignment, size_t n)
   return tm__aligned_alloc(&tm__default_heap, TM_POOL_C, alignment, n);
 }
 
-SHIM void *aligned_alloc(size_t alignment, size_t n)
+TM_API void *aligned_alloc(size_t alignment, size_t n)
 {
-  return aligned(alignment, n);
+  return tm__shim_aligned(alignment, n);
 }
 
 /* glibc rounds a wild alignment up to a power of two; programs pass such. */
-SHIM void *memalign(size_t alignment, size_t n)
+TM_API void *memalign(size_t alignment, size_t n)
 {
   size_t power = 16;
-  while (power < alignment && power < MOST_ALIGNMENT)
+  while (power < alignment && power <= MOST_ALIGNMENT) /* above it is refused, not cut */
     power *= 2;
-  return aligned(power, n);
+  return tm__shim_aligned(power, n);
 }
 
-SHIM int posix_memalign(void **out, size_t alignment, size_t n)
+TM_API int posix_memalign(void **out, size_t alignment, size_t n)
 {
   if (!power_of_two(alignment) || alignment % sizeof(void *))
     return EINVAL;
   int saved = errno;
-  void *p = aligned(alignment, n);
+  void *p = tm__shim_aligned(alignment, n);
   errno = saved;
   if (!p)
     return ENOMEM;
@@ -133,33 +107,33 @@ SHIM int posix_memalign(void **out, size_t alignment, size_t n)
   return 0;
 }
 
-SHIM void *valloc(size_t n)
+TM_API void *valloc(size_t n)
 {
-  return aligned(TM_OS_PAGE, n);
+  return tm__shim_aligned(TM_OS_PAGE, n);
 }
 
-SHIM void *pvalloc(size_t n)
+TM_API void *pvalloc(size_t n)
 {
   if (n > PTRDIFF_MAX)
     return tm__heap_fail(&tm__default_heap, TM_FAIL_OVERFLOW);
-  return aligned(TM_OS_PAGE, (n + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1));
+  return tm__shim_aligned(TM_OS_PAGE, (n + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1));
 }
 
 /* ---- Questions ------------------------------------------------------------------------------ */
 
-SHIM size_t malloc_usable_size(void *p)
+TM_API size_t malloc_usable_size(void *p)
 {
-  return tm_usable_size(p);
+  return tm__inside(p) ? tm_usable_size(p) : tm__names_libc_usable_size(p);
 }
 
 /* systemd, GLib and others call this when memory is short. 1 iff memory went back. */
-SHIM int malloc_trim(size_t pad)
+TM_API int malloc_trim(size_t pad)
 {
   (void)pad;
   return tm_trim(tm_heap_default()) > 0;
 }
 
-SHIM struct mallinfo2 mallinfo2(void)
+TM_API struct mallinfo2 mallinfo2(void)
 {
   tm_stats s;
   tm_stats_init(&s);
@@ -176,7 +150,7 @@ static int clip(size_t n)
   return n > INT32_MAX ? INT32_MAX : (int)n;
 }
 
-SHIM struct mallinfo mallinfo(void)
+TM_API struct mallinfo mallinfo(void)
 {
   struct mallinfo2 m = mallinfo2();
   return (struct mallinfo){.arena = clip(m.arena),
@@ -186,18 +160,17 @@ SHIM struct mallinfo mallinfo(void)
                            .keepcost = clip(m.keepcost)};
 }
 
-SHIM void malloc_stats(void)
+TM_API void malloc_stats(void)
 {
   tm_stats s;
   tm_stats_init(&s);
   (void)tm_stats_read(tm_heap_default(), &s);
   tm__report("live %lu bytes in %lu blocks, committed %lu, dirty %lu, peak footprint %lu",
-             s.live_bytes, s.live_blocks, s.committed_bytes, s.dirty_bytes,
-             s.footprint_peak_bytes);
+             s.live_bytes, s.live_blocks, s.committed_bytes, s.dirty_bytes, s.footprint_peak_bytes);
 }
 
 /* The heap as JSON would surprise who expects glibc's XML, so it is XML, of our own numbers. */
-SHIM int malloc_info(int options, FILE *stream)
+TM_API int malloc_info(int options, FILE *stream)
 {
   if (options != 0)
     return EINVAL;
@@ -216,7 +189,7 @@ SHIM int malloc_info(int options, FILE *stream)
 }
 
 /* The tunables of another allocator: accepted, and without effect. */
-SHIM int mallopt(int parameter, int value)
+TM_API int mallopt(int parameter, int value)
 {
   (void)parameter;
   (void)value;
