@@ -54,7 +54,9 @@ void *tm__os_reserve(size_t bytes, size_t alignment)
   int saved = errno;
   if (fault_now() || bytes + alignment < bytes)
     return NULL;
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  /* Without access it costs nothing, so there is no need for MAP_NORESERVE; and what is committed
+   * later is then weighed as any malloc is: more than the machine has gets refused, not killed. */
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   char *p = mmap(NULL, bytes + alignment, PROT_NONE, flags, -1, 0);
   errno = saved;
   if (p == MAP_FAILED)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,6 +57,31 @@ static void impossible_reservations_are_refused(void **state)
   assert_null(tm__os_reserve(SIZE_MAX - 4095, TM_OS_PAGE));
   assert_null(tm__os_reserve((size_t)1 << 60, TM_OS_PAGE));
   assert_int_equal(errno, 77);
+}
+
+/* Regression: malloc(200 GiB) was granted on any machine, and whoever filled it was killed. */
+static void more_than_the_machine_has_is_not_committed(void **state)
+{
+  (void)state;
+  struct sysinfo machine;
+  char mode = '0';
+  FILE *file = fopen("/proc/sys/vm/overcommit_memory", "r");
+  if (file) {
+    (void)fread(&mode, 1, 1, file);
+    (void)fclose(file);
+  }
+  if (mode == '1') {
+    print_message("SKIP: this machine grants everything (vm.overcommit_memory is 1)\n");
+    skip();
+  }
+  assert_int_equal(sysinfo(&machine), 0);
+  size_t bytes = ((size_t)machine.totalram + machine.totalswap) * machine.mem_unit;
+  bytes = (bytes + ((size_t)1 << 30)) & ~(size_t)(TM_OS_PAGE - 1);
+  char *p = tm__os_reserve(bytes, TM_OS_PAGE);
+  assert_non_null(p); /* address space it is */
+  assert_int_equal(tm__os_commit(p, bytes), -ENOMEM);
+  assert_int_equal(tm__os_commit(p, BYTES), 0);
+  assert_int_equal(tm__os_unreserve(p, bytes), 0);
 }
 
 /* Whether reading (or writing) *p ends the process. */
@@ -329,6 +355,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reserved_space_is_aligned),
       cmocka_unit_test(impossible_reservations_are_refused),
+      cmocka_unit_test(more_than_the_machine_has_is_not_committed),
       cmocka_unit_test(access_is_what_was_asked_for),
       cmocka_unit_test(memory_is_backed_when_it_is_touched),
       cmocka_unit_test(residency_of_long_ranges),
