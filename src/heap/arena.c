@@ -6,10 +6,10 @@
 #include "heap/spans.h"
 
 enum {
-  COMMIT_SLICES = 512,     /* 32 MiB: few system calls, one table page */
-  PURGE_SLICES = 1024,     /* at most this much is away from the sets while it is purged */
+  COMMIT_SLICES = 512, /* 32 MiB: few system calls, one table page */
+  PURGE_SLICES = 1024, /* at most this much is away from the sets while it is purged */
   META_CHUNK = 256 * 1024,
-  SMALLEST_SLICES = 256,   /* 16 MiB: below this there is no point */
+  SMALLEST_SLICES = 64, /* 4 MiB: below this there is no point */
 };
 static const uint64_t LARGEST_BYTES = (uint64_t)256 << 30;
 
@@ -17,10 +17,10 @@ tm__arena_view tm__arena;
 
 static struct {
   tm__lock lock;
-  uint32_t slices;         /* reserved */
-  uint32_t top;            /* slices ever used */
-  uint32_t memory_top;     /* slices whose memory is committed */
-  uint32_t tables_top;     /* slices whose tags and pages are committed */
+  uint32_t slices;     /* reserved */
+  uint32_t top;        /* slices ever used */
+  uint32_t memory_top; /* slices whose memory is committed */
+  uint32_t tables_top; /* slices whose tags and pages are committed */
   tm__spans free, dirty;
   tm__decay decay;
   uint64_t next_tick_ns;
@@ -37,13 +37,26 @@ static struct {
 enum { META_ALIGNMENT = 128 };
 _Static_assert(META_ALIGNMENT % _Alignof(tm_heap) == 0, "a heap's struct may come from here");
 
+static bool raise_top(uint32_t want);
+
+/* New slices of ours, where the OS maps nothing more: our reservation alone may be above an
+ * RLIMIT_AS that came after the start, and threads must still find room for their books. */
+static char *meta_at_top(size_t bytes)
+{
+  uint32_t first = arena.top;
+  uint64_t end = first + ((bytes + TM_SLICE - 1) >> TM_SLICE_SHIFT);
+  return end <= arena.slices && raise_top((uint32_t)end) ? tm__slice_address(first) : NULL;
+}
+
 static void *meta_alloc_locked(size_t bytes)
 {
   bytes = (bytes + META_ALIGNMENT - 1) & ~(size_t)(META_ALIGNMENT - 1);
   if ((size_t)(arena.meta_end - arena.meta) < bytes) {
-    size_t chunk = bytes > META_CHUNK ? (bytes + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1)
-                                      : META_CHUNK;
+    size_t chunk =
+        bytes > META_CHUNK ? (bytes + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1) : META_CHUNK;
     char *p = tm__os_map(chunk);
+    if (!p)
+      p = meta_at_top(chunk);
     if (!p)
       return NULL;
     if (chunk > META_CHUNK) {
@@ -106,13 +119,23 @@ static bool reserve(uint32_t slices)
   return true;
 }
 
+/* The rest of the program needs room too, for libraries and stacks: a third as much as we take. */
+static bool leaves_room(uint64_t bytes)
+{
+  char *p = tm__os_reserve(bytes + bytes / 3, TM_SLICE);
+  if (p)
+    (void)tm__os_unreserve(p, bytes + bytes / 3);
+  return p != NULL;
+}
+
 bool tm__arena_init(void)
 {
   tm__lock_acquire(&arena.lock);
-  uint64_t bytes = LARGEST_BYTES;
-  while (!tm__arena.bytes && bytes >> TM_SLICE_SHIFT >= SMALLEST_SLICES) {
-    if (!reserve((uint32_t)(bytes >> TM_SLICE_SHIFT)))
-      bytes /= 2; /* RLIMIT_AS, overcommit mode 2, containers, valgrind */
+  /* Less under RLIMIT_AS, and wherever else address space is short. */
+  uint32_t slices = LARGEST_BYTES >> TM_SLICE_SHIFT;
+  while (!tm__arena.bytes && slices >= SMALLEST_SLICES) {
+    if (!leaves_room((uint64_t)slices << TM_SLICE_SHIFT) || !reserve(slices))
+      slices -= slices / 8;
   }
   bool there = tm__arena.bytes != 0;
   tm__lock_release(&arena.lock);

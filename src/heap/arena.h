@@ -45,7 +45,8 @@ TM_HIDDEN uint64_t tm__arena_dirty_bytes(void);
 TM_HIDDEN uint64_t tm__arena_meta_bytes(void);
 TM_HIDDEN uint32_t tm__arena_top(void); /* slices below which everything is; for walks */
 
-/* Zero memory for bookkeeping, 64-aligned, never given back; NULL iff refused. */
+/* Zero memory for bookkeeping, 64-aligned, never given back; new slices where the OS maps nothing
+ * more; NULL iff it refuses those too. */
 TM_HIDDEN void *tm__meta_alloc(size_t bytes);
 /* Bookkeeping memory that was mapped (or, below zero, unmapped) elsewhere, on the same books. */
 TM_HIDDEN void tm__meta_book(int64_t bytes);

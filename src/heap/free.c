@@ -116,7 +116,8 @@ bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const vo
 static void free_block(tm__shard *shard, const tm__found *found, void *p)
 {
   tm__row *row = tm__shard_row(shard, found->pool);
-  tm_require(row != NULL);
+  if (!row) /* no memory for its books: see free_start */
+    return;
   if (tm__tag_kind(found->tag) == TM_KIND_LARGE) {
     tm__large_free(shard, found->pool, found->page);
     return;
@@ -134,9 +135,12 @@ TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
   int saved = errno; /* the first call of a thread may allocate thread-specific data */
   tm__found found = tm__free_door(heap, pool, p, false);
   tm__shard *shard = tm__shard_get(heap);
-  tm_require(shard != NULL);
-  free_block(shard, &found, p);
-  tm__shard_put(shard);
+  /* Without memory for this thread's books the block stays in those that it is in: not given back,
+   * but the program, which may be about to make room, goes on. */
+  if (shard) {
+    free_block(shard, &found, p);
+    tm__shard_put(shard);
+  }
   errno = saved;
 }
 
@@ -197,10 +201,10 @@ void tm_pool_free(tm_pool *pool, void *p)
   tm_heap *heap = pool->heap;
   tm__found found = tm__free_door(heap, pool->id, p, false);
   tm__shard *shard = tm__shard_get(heap);
-  tm_require(shard != NULL);
+  if (!shard) /* as in free_start */
+    return;
   tm__row *row = tm__shard_row(shard, found.pool);
-  tm_require(row != NULL);
-  if (found.pool == pool->id && pool->cache_blocks && found.page->shard == shard &&
+  if (row && found.pool == pool->id && pool->cache_blocks && found.page->shard == shard &&
       row->cached < pool->cache_blocks && !tm__freed_just_now(shard, &found, p)) {
     ((tm__block *)p)->next = row->cache;
     row->cache = p;

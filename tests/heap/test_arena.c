@@ -387,10 +387,26 @@ static void bookkeeping_memory(void **state)
     last = p;
   }
   uint64_t before = tm__arena_meta_bytes();
-  tm__os_fault(1, false);
-  assert_null(tm__meta_alloc(9000000));
+  tm__os_fault(1, true);
+  assert_null(tm__meta_alloc(90000000)); /* more than is committed ahead */
   assert_int_equal(tm__arena_meta_bytes(), before);
-  assert_non_null(tm__meta_alloc(9000000));
+  tm__os_fault(0, false);
+  assert_non_null(tm__meta_alloc(90000000));
+}
+
+/* Regression: a thread that came after setrlimit(RLIMIT_AS) had no books, and its free aborted. */
+static void bookkeeping_memory_where_the_os_maps_nothing(void **state)
+{
+  (void)state;
+  uint32_t top = tm__arena_top();
+  tm__os_fault(1, false);
+  unsigned char *p = tm__meta_alloc(1000000);
+  tm__os_fault(0, false);
+  assert_non_null(p);
+  assert_true(tm__inside(p));
+  assert_int_equal(tm__arena_top(), top + 16);
+  assert_true(p[0] == 0 && memcmp(p, p + 1, 999999) == 0);
+  memset(p, 1, 1000000);
 }
 
 /* Little address space, as in containers: a smaller arena, used up to its last slice. */
@@ -402,6 +418,10 @@ static void use_a_small_arena_up(void)
   must(setrlimit(RLIMIT_AS, &limit) == 0);
   must(tm__arena_init());
   must(tm__arena.bytes >= (size_t)64 << 20 && tm__arena.bytes < (size_t)1 << 29);
+  /* and the rest of the program has room for what it maps itself */
+  void *room = tm__os_reserve(tm__arena.bytes / 4, TM_OS_PAGE);
+  must(room != NULL);
+  must_equal(tm__os_unreserve(room, tm__arena.bytes / 4), 0);
   uint32_t slices = (uint32_t)(tm__arena.bytes >> TM_SLICE_SHIFT), count = 0;
   for (int64_t first; (first = acquire_aligned(7, 1, &zero)) >= 0;)
     runs[count++] = (uint32_t)first;
