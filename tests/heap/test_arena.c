@@ -479,6 +479,7 @@ int main(void)
       cmocka_unit_test_teardown(dirt_decays_along_the_curve, balanced),
       cmocka_unit_test_teardown(a_failed_commit_changes_nothing, balanced),
       cmocka_unit_test_teardown(bookkeeping_memory, balanced),
+      cmocka_unit_test(bookkeeping_memory_where_the_os_maps_nothing), /* last: takes slices */
   };
   pages_stay_small();
   if (!TEST_SANITIZED) /* a sanitizer's own shadow does not fit into so little */
