@@ -18,85 +18,13 @@ typedef struct view {
   tm_policy_state *state;
   tm__trips trips;
   uint64_t now_ns;
-  uint64_t reach_bytes; /* U plus the request that waits: what the trips are compared with */
-  unsigned reasons;     /* of the trips that were reached */
-  bool hard;            /* the request that waits does not fit */
-  bool limit_only;      /* only a limit asks: a full run needs net growth, not just gross */
-  bool young;           /* the young budget is used up: a minor run is due whatever it yields */
+  uint64_t reach_bytes;   /* U plus the request that waits: what the trips are compared with */
+  unsigned reasons;       /* of the trips that were reached */
+  bool hard;              /* the request that waits does not fit */
+  bool limit_only;        /* only a limit asks: a full run needs net growth, not just gross */
+  uint64_t runaway_bytes; /* from here on no cooldown is kept: memory would run away */
+  bool young;             /* the young budget is used up: a minor run is due whatever it yields */
 } view;
-
-/* ---- Time passes ----------------------------------------------------------------------------- */
-
-static void advance_rate(tm_policy_state *state, const tm_inputs *in, uint64_t now_ns)
-{
-  if (now_ns < state->rate_mark_ns + TM__MILLISECOND)
-    return;
-  double rate = (double)tm__less(in->allocated_bytes_total, state->rate_mark_bytes) * 1e9 /
-                (double)(now_ns - state->rate_mark_ns);
-  state->alloc_rate = state->alloc_rate > 0 ? 0.95 * state->alloc_rate + 0.05 * rate : rate;
-  state->rate_mark_ns = now_ns;
-  state->rate_mark_bytes = in->allocated_bytes_total;
-}
-
-static void advance_pressure(tm_policy_state *state, tm_pressure event, uint64_t now_ns)
-{
-  while (state->pressure > TM_PRESSURE_NONE &&
-         now_ns - state->pressure_mark_ns >= TM__PRESSURE_STEP_NS) {
-    state->pressure = (tm_pressure)(state->pressure - 1);
-    state->pressure_mark_ns += TM__PRESSURE_STEP_NS;
-  }
-  if (event == TM_PRESSURE_NONE || (unsigned)event > TM_PRESSURE_CRITICAL)
-    return;
-  state->pressure = event;
-  state->pressure_mark_ns = state->pressure_event_ns = now_ns;
-}
-
-static void advance_peaks(tm_policy_state *state, uint64_t footprint, uint64_t now_ns)
-{
-  if (now_ns - state->peak_mark_ns >= TM__DEMAND_NS) {
-    bool recent = now_ns - state->peak_mark_ns < 2 * TM__DEMAND_NS;
-    state->peak_bytes[1] = recent ? state->peak_bytes[0] : footprint;
-    state->peak_bytes[0] = footprint;
-    state->peak_mark_ns = now_ns;
-  }
-  state->peak_bytes[0] = tm__max(state->peak_bytes[0], footprint);
-}
-
-/* An edge where no rung helped is forgotten when U fell well below it, or the hooks changed. */
-static void advance_edges(tm_policy_state *state, const tm_inputs *in)
-{
-  uint64_t u = in->footprint_bytes;
-  for (size_t i = 0; i < TM__EDGE_COUNT; i++) {
-    uint64_t slack = tm__max(state->edge_bytes[i] / 20, TM__MIB);
-    if (in->hooks != state->hooks || tm__add(u, 2 * slack) < state->edge_bytes[i])
-      state->edge_bytes[i] = 0;
-  }
-}
-
-static uint64_t advance(tm_policy_state *state, const tm_inputs *in)
-{
-  uint64_t now_ns = tm__max(in->now_ns, state->last_now_ns);
-  uint64_t u = in->footprint_bytes;
-  state->last_now_ns = now_ns;
-  advance_rate(state, in, now_ns);
-  advance_pressure(state, in->pressure, now_ns);
-  advance_peaks(state, u, now_ns);
-  tm__bucket_drain(state, now_ns);
-  if (!in->emergency && !in->need_bytes) { /* else its hooks are what is left of a round */
-    advance_edges(state, in);
-    state->hooks = in->hooks;
-  }
-  state->base_bytes = tm__min(state->base_bytes, u);
-  bool fell = u < state->failed_bytes - state->failed_bytes / 20;
-  bool raised = in->hard_limit_bytes != state->hard_limit_bytes;
-  if (state->failed_ns && (fell || raised || now_ns - state->failed_ns >= TM__FAILED_NS)) {
-    state->failed_ns = 0;
-    state->strikes = 0;
-  }
-  state->soft_limit_bytes = in->soft_limit_bytes;
-  state->hard_limit_bytes = in->hard_limit_bytes;
-  return now_ns;
-}
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
@@ -162,6 +90,15 @@ static uint64_t bytes_to_floor(const view *v, tm_hook_kind kind)
   return tm__less(tm__floor_bytes(v->state, kind), since);
 }
 
+/* A cooldown protects time, but not at any price in bytes. What the host asked for is kept: its
+ * minimum interval, and the pause after BUSY. */
+static bool cools(const view *v, const tm_rung_state *rung)
+{
+  uint64_t interval_end = rung->last_end_ns + v->state->policy.min_interval_ms * TM__MILLISECOND;
+  bool asked_for = rung->refusals || v->now_ns < interval_end;
+  return v->now_ns < rung->not_before_ns && (asked_for || v->reach_bytes < v->runaway_bytes);
+}
+
 static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
 {
   const tm_rung_state *rung = &v->state->rung[kind];
@@ -172,7 +109,7 @@ static standing stand(const view *v, tm_hook_kind kind, uint64_t need)
   if (known && rung->freed_bytes * 8 < (double)need && !v->in->emergency && !v->hard)
     return USELESS; /* before a wait that would end in this answer */
   if (!v->in->emergency) {
-    if (v->now_ns < rung->not_before_ns)
+    if (cools(v, rung))
       return COOLING;
     if (!v->hard && bytes_to_floor(v, kind) > 0)
       return FLOORED;
@@ -203,6 +140,8 @@ static void hold_rung(const view *v, tm_hook_kind kind, standing how, tm_decisio
     verdict = TM_SUPPRESSED_COOLDOWN;
     uint64_t end = v->state->rung[kind].not_before_ns;
     due = due ? tm__min(due, end) : end;
+    if (!v->state->rung[kind].refusals)
+      wake = tm__min(wake, v->runaway_bytes);
   } else if (how == FLOORED) {
     verdict = TM_SUPPRESSED_FLOOR;
     uint64_t missing = bytes_to_floor(v, kind);
@@ -301,14 +240,17 @@ static bool decide_pressure(view *v, tm_decision *out)
   return false;
 }
 
-/* Should a full run that is due wait, because such runs free little and cost too much? */
+/* Should a full run that is due wait, because such runs free little and cost too much? Where minor
+ * runs find garbage, some of it grows old: then no run of either kind is thought useless. */
 static bool postponed(view *v)
 {
   tm_policy_state *s = v->state;
-  double ratio = tm__yield_ratio(s, true);
+  double ratio = tm__yield_ratio(s, true), young = tm__yield_ratio(s, false);
   uint64_t u = v->reach_bytes, live = s->live_bytes, headroom = v->trips.headroom_bytes;
   bool above_soft = v->in->soft_limit_bytes && u >= v->in->soft_limit_bytes;
   bool far = u >= tm__add(live, tm__scale(headroom, TM__HEADROOM_MAX));
+  if (tm__generational(s) && s->rung[TM_COLLECT_MINOR].runs && young < ratio)
+    ratio = young;
   if (ratio <= 1.0 || above_soft || s->collect_speed <= 0 || s->pressure > TM_PRESSURE_LOW)
     return false;
   double cost_ns = (double)u * 1e9 / s->collect_speed;
@@ -366,6 +308,10 @@ static demand demands(view *v)
     d.need = v->hard ? reach - v->in->hard_limit_bytes
                      : tm__add(tm__less(reach, t->soft_goal_bytes), TM__MIB);
   }
+  uint64_t trip =
+      tm__min(d.soft ? t->soft_bytes : TM__NO_TRIP, d.halfway ? t->halfway_bytes : TM__NO_TRIP);
+  trip = tm__min(trip, d.policy ? t->plain_bytes : d.young ? t->young_bytes : TM__NO_TRIP);
+  v->runaway_bytes = tm__add(trip, tm__max(trip, TM__RUNAWAY_BYTES));
   v->limit_only = d.soft && !d.policy && !d.halfway && !v->hard;
   uint64_t grown = tm__less(reach, v->state->live_bytes);
   d.least = v->hard ? d.need : tm__min(d.need, grown / 4 * 3);
@@ -465,7 +411,7 @@ void tm_decide(const tm_inputs *inputs, tm_policy_state *state, tm_decision *out
   tm_inputs in = {0}; /* a caller built against an older header has fewer fields */
   memcpy(&in, inputs, inputs->size && inputs->size < sizeof in ? inputs->size : sizeof in);
   view v = {.in = &in, .state = state};
-  v.now_ns = advance(state, &in);
+  v.now_ns = tm__state_advance(state, &in);
   v.reach_bytes = tm__add(in.footprint_bytes, in.need_bytes);
   v.hard = in.need_bytes && in.hard_limit_bytes && v.reach_bytes > in.hard_limit_bytes;
   tm__trips_compute(state, &in, &v.trips);

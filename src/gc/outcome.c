@@ -15,10 +15,12 @@ static double blend(double mean, double sample, bool first)
 
 /* ---- Each rung ------------------------------------------------------------------------------- */
 
-/* Cooldown: the minimum interval, and four times the run: 20 % duty. */
+/* Cooldown: the minimum interval, and four times the run: 20 % duty. Runs below a millisecond are
+ * not worth waiting for: floor and CPU cap bound them, and memory would run away meanwhile. */
 static uint64_t cooldown_ns(const tm_policy_state *state, tm_hook_kind kind, uint64_t duration_ns)
 {
-  uint64_t wait = tm__max(state->policy.min_interval_ms * TM__MILLISECOND, 4 * duration_ns);
+  uint64_t rest = duration_ns >= TM__SHORT_RUN_NS ? 4 * duration_ns : 0;
+  uint64_t wait = tm__max(state->policy.min_interval_ms * TM__MILLISECOND, rest);
   if (kind == TM_TRIM)
     wait = tm__max(wait, TM__TRIM_INTERVAL_NS);
   return wait;

@@ -1,6 +1,6 @@
 /*
- * policy.h - inside the pure engine: policy.c proposes trips, decide.c chooses a rung, outcome.c
- * learns from what it did. Nothing here knows a clock, a lock or a heap.
+ * policy.h - inside the pure engine: advance.c lets time pass, policy.c proposes trips, decide.c
+ * chooses a rung, outcome.c learns from what it did. Nothing here knows a clock, a lock or a heap.
  *
  *   U footprint   L after the last full collection   base after the last run of any, or lower
  *   T = min( policies: max(L + headroom * pressure * postponement, L + floor),
@@ -24,8 +24,10 @@
 #define TM__FLOOR_BYTES TM__MIB
 #define TM__YOUNG_FLOOR_MAX (4 * TM__MIB)
 #define TM__HEADROOM_MAX 10.0
-#define TM__USELESS_SHARE 0.10  /* of elapsed time, for full runs that free little, */
+#define TM__USELESS_SHARE 0.10   /* of elapsed time, for full runs that free little, */
 #define TM__IMPATIENT_SHARE 0.25 /* and beyond ten times the headroom */
+#define TM__SHORT_RUN_NS TM__MILLISECOND
+#define TM__RUNAWAY_BYTES (64 * TM__MIB)
 #define TM__YOUNG_FIXED_SHARE 0.01
 #define TM__BUCKET_NS TM__SECOND
 #define TM__PRESSURE_STEP_NS (2 * TM__SECOND)
@@ -99,6 +101,9 @@ TM_HIDDEN uint64_t tm__trips_lowest(const tm__trips *trips, unsigned *policy);
 TM_HIDDEN void tm__trip_refresh(tm_policy_state *state, const tm_inputs *inputs);
 /* The smallest of them above a footprint: where the next reason comes. */
 TM_HIDDEN uint64_t tm__trips_above(const tm__trips *trips, uint64_t footprint_bytes);
+
+/* Lets time pass up to the inputs'; returns it (it never runs backwards). */
+TM_HIDDEN uint64_t tm__state_advance(tm_policy_state *state, const tm_inputs *inputs);
 
 /* The CPU cap's bucket at now_ns. */
 TM_HIDDEN void tm__bucket_drain(tm_policy_state *state, uint64_t now_ns);

@@ -119,6 +119,43 @@ static void cooldown_is_four_times_the_run(void **unused)
   expect(b, TM_FIRED, TM_COLLECT);
 }
 
+/* A run below a millisecond is not worth a wait in which memory grows: floor and cap bound it. */
+static void short_runs_do_not_cool_down(void **unused)
+{
+  (void)unused;
+  bench *b = fresh(FULL);
+  grown(b, 4);
+  ran(b, TM_COLLECT, TM_HOOK_DONE, MS - 1, 0);
+  grown(b, 10);
+  expect(b, TM_FIRED, TM_COLLECT);
+  ran(b, TM_COLLECT, TM_HOOK_DONE, MS, 0);
+  grown(b, 10);
+  expect(b, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
+  assert_int_equal(b->d.next_due_ns, b->in.now_ns + 4 * MS);
+}
+
+/* Nor is any other wait worth all memory: at twice the trip, and 64 MiB above it, it is over. */
+static void a_cooldown_has_its_price_in_bytes(void **unused)
+{
+  (void)unused;
+  bench *b = fresh(FULL);
+  grown(b, 100);
+  ran(b, TM_COLLECT, TM_HOOK_DONE, 100 * MS, 10);
+  grown(b, 20);
+  expect(b, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
+  assert_int_equal(b->d.wake_bytes, 84 * MIB);
+  grown(b, 83);
+  expect(b, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
+  bench asked = *b, busy = *b;
+  grown(b, 84);
+  expect(b, TM_FIRED, TM_COLLECT);
+  asked.s.policy.min_interval_ms = 1000; /* what the host asked for is kept */
+  grown(&asked, 84);
+  expect(&asked, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
+  ran(&busy, TM_COLLECT, TM_HOOK_BUSY, 0, 84);
+  expect(&busy, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
+}
+
 static void cooldown_is_the_minimum_interval(void **unused)
 {
   (void)unused;
@@ -361,6 +398,8 @@ int main(void)
       cmocka_unit_test(young_and_old),
       cmocka_unit_test(floor_holds_back),
       cmocka_unit_test(cooldown_is_four_times_the_run),
+      cmocka_unit_test(short_runs_do_not_cool_down),
+      cmocka_unit_test(a_cooldown_has_its_price_in_bytes),
       cmocka_unit_test(cooldown_is_the_minimum_interval),
       cmocka_unit_test(cap_holds_everything_back),
       cmocka_unit_test(no_hook_is_said_once),

@@ -250,13 +250,28 @@ static void the_cooldown(void **unused)
   (void)unused;
   a_host_of_buffers();
   m.hooks = 1u << TM_COLLECT;
-  m.fixed_ns = 50e6;
+  m.fixed_ns = 2e6;
   m.soft_bytes = 20 * MIB;
   build(16 * MIB);
   for (int i = 0; i < 20000; i++)
     model_allocate(&m, 0, MIB);
-  assert_true(model_share(&m) <= 0.21); /* 16 ms of work for 50 ms of collecting otherwise */
+  assert_true(model_share(&m) <= 0.21); /* 1 ms of work for 2 ms of collecting otherwise */
   assert_true(m.held[TM_SUPPRESSED_COOLDOWN] > 0);
+}
+
+/* It ends where memory would run away: 64 MiB above the trip, or at twice the trip. */
+static void the_price_of_a_cooldown(void **unused)
+{
+  (void)unused;
+  a_host_of_buffers();
+  m.hooks = 1u << TM_COLLECT;
+  m.fixed_ns = 20e6;
+  m.soft_bytes = 20 * MIB;
+  build(16 * MIB);
+  for (int i = 0; i < 20000; i++)
+    model_allocate(&m, 0, MIB);
+  assert_true(m.peak_bytes <= 86 * MIB); /* 260 MiB otherwise: 80 ms at 3 GB/s */
+  assert_true(model_share(&m) <= 0.51);
 }
 
 /* The cap holds for all rungs together, each of which may have its own 20 %. */
@@ -345,6 +360,7 @@ int main(void)
       cmocka_unit_test(live_above_the_soft_limit),
       cmocka_unit_test(the_floor),
       cmocka_unit_test(the_cooldown),
+      cmocka_unit_test(the_price_of_a_cooldown),
       cmocka_unit_test(the_cap),
       cmocka_unit_test(the_edge),
       cmocka_unit_test(trims_are_a_second_apart),
