@@ -10,8 +10,8 @@
  * thread does not need it: who crosses the trip is the main thread, on its way to a bytecode. And
  * it would pay for it: libc's locks do without atomic instructions until the first thread starts.
  *
- * `lock` guards `state`, `quit` and `inside`, and is held for a few instructions only. Whoever wants
- * the thread gone sets `quit` while it is not `inside`: then it will not enter Python any more.
+ * `lock` guards `state`, `quit` and `inside`, and is held for a few instructions only. Whoever
+ * wants the thread gone sets `quit` while it is not `inside`: then it will not enter Python again.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,11 +29,11 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 enum {
-  GRACE_NS = 3 * 1000 * 1000,     /* what the main thread has to come by itself */
-  EXPEL_NS = 100 * 1000,          /* between two looks whether the thread has left, */
-  EXPEL_LOOKS = 1000,             /* and how many, before the end goes on without it */
-  TICK_S = 1,                     /* between two looks while free pages wait to be given back, */
-  TICK_MAX_S = 64,                /* and the most that it doubles to while there are none */
+  GRACE_NS = 3 * 1000 * 1000, /* what the main thread has to come by itself */
+  EXPEL_NS = 100 * 1000,      /* between two looks whether the thread has left, */
+  EXPEL_LOOKS = 1000,         /* and how many, before the end goes on without it */
+  TICK_S = 1,                 /* between two looks while free pages wait to be given back, */
+  TICK_MAX_S = 64,            /* and the most that it doubles to while there are none */
 };
 
 typedef enum { ABSENT, STARTING, RUNNING } presence;
@@ -43,7 +43,7 @@ static sem_t bell;
 static pthread_t thread;
 static presence state;
 static bool quit;
-static bool inside;               /* waits for the GIL, or holds it */
+static bool inside;                /* waits for the GIL, or holds it */
 static _Atomic(bool) main_is_away; /* the last request was not served by the main thread */
 
 /* ---- The thread ----------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ static void say_once(void)
   const char *malloc_mode = tm__os_env("PYTHONMALLOC");
   if (malloc_mode && *malloc_mode)
     tm__report("PYTHONMALLOC=%s put Python's own allocators back: its objects are not in the books "
-               "and collections do not follow them. Unset PYTHONMALLOC.", malloc_mode);
+               "and collections do not follow them. Unset PYTHONMALLOC.",
+               malloc_mode);
   else
     tm__report("something put other allocators under Python's objects (-X dev does): they are not "
                "in the books and collections do not follow them.");

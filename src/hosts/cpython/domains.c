@@ -67,7 +67,10 @@ static void *mem_malloc_watched(void *ctx, size_t n)
   return tm__default_malloc(TM_MEM, n);
 }
 
-#define ALLOCATOR(name) {NULL, name##_malloc, name##_calloc, name##_realloc, name##_free}
+#define ALLOCATOR(name)                                                                            \
+  {                                                                                                \
+    NULL, name##_malloc, name##_calloc, name##_realloc, name##_free                                \
+  }
 static const PyMemAllocatorEx ours[DOMAINS] = {
     [PYMEM_DOMAIN_RAW] = ALLOCATOR(raw),
     [PYMEM_DOMAIN_MEM] = ALLOCATOR(mem),

@@ -17,9 +17,9 @@
 
 enum {
   GENERATIONS = 3,
-  AGING = 4,           /* every AGINGth minor run takes the middle generation along */
+  AGING = 4,             /* every AGINGth minor run takes the middle generation along */
   NET_CONTAINERS = 9000, /* CPython's own tests expect a collection within 10,000 */
-  NET_FULL = 1000000,  /* as good as never, and still an int when a program multiplies it */
+  NET_FULL = 1000000,    /* as good as never, and still an int when a program multiplies it */
 };
 
 /* Functions of the gc module; NULL until the first safe point. Under the GIL. */
@@ -41,7 +41,7 @@ static bool gc_is_enabled(void)
   return enabled;
 }
 
-/* gc.collect(generation). It reports errors of finalizers itself; what it raises is ours to drop. */
+/* gc.collect(generation). It reports errors of finalizers itself; what it raises, we drop. */
 static int collect(int generation)
 {
   if (!gc.collect || !gc_is_enabled())

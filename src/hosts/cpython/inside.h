@@ -25,7 +25,7 @@ TM_HIDDEN bool tm__cpython_takes_obj(void);
 TM_HIDDEN void tm__cpython_arrived(void);
 /* May Python be called from now on, by who holds the GIL? */
 TM_HIDDEN bool tm__cpython_ready(void);
-/* Something else took our place before we ever arrived: true iff Python can be called all the same. */
+/* Something else took our place before we ever arrived: true iff Python can be called anyway. */
 TM_HIDDEN bool tm__cpython_arrived_displaced(void);
 /* The take-over was done in this process. */
 TM_HIDDEN bool tm__cpython_installed(void);

@@ -111,7 +111,8 @@ static void fork_child(void)
 
 bool tm__cpython_install(void)
 {
-  if (!PyMem_SetAllocator || !PyMem_GetAllocator || !Py_IsInitialized || !PyInterpreterState_GetDict)
+  if (!PyMem_SetAllocator || !PyMem_GetAllocator || !Py_IsInitialized ||
+      !PyInterpreterState_GetDict)
     return false;
   if (Py_IsInitialized())
     return false;

@@ -57,13 +57,13 @@ TM_WEAK extern PyObject *PyObject_CallFunction(PyObject *callable, const char *f
 TM_WEAK extern int PyObject_IsTrue(PyObject *object);
 TM_WEAK extern long PyLong_AsLong(PyObject *object);
 TM_WEAK extern ssize_t PyTuple_Size(PyObject *tuple);
-TM_WEAK extern PyObject *PyTuple_GetItem(PyObject *tuple, ssize_t index); /* borrowed */
+TM_WEAK extern PyObject *PyTuple_GetItem(PyObject *tuple, ssize_t index);       /* borrowed */
 TM_WEAK extern PyObject *PyDict_GetItemString(PyObject *dict, const char *key); /* borrowed */
 TM_WEAK extern int PyDict_SetItemString(PyObject *dict, const char *key, PyObject *item);
 TM_WEAK extern int PyDict_DelItemString(PyObject *dict, const char *key);
 TM_WEAK extern PyObject *PyCapsule_New(void *pointer, const char *name, void (*end)(PyObject *));
 
-TM_WEAK extern int PyGC_IsEnabled(void);            /* since 3.10 */
-TM_WEAK extern void _Py_DecRefShared(PyObject *);   /* only where there is no GIL */
+TM_WEAK extern int PyGC_IsEnabled(void);          /* since 3.10 */
+TM_WEAK extern void _Py_DecRefShared(PyObject *); /* only where there is no GIL */
 
 #endif

@@ -28,7 +28,8 @@ class Ends(harness.Case):
     def test_signals(self):
         for name in (signal.SIGTERM, signal.SIGKILL, signal.SIGABRT, signal.SIGINT):
             with self.subTest(name):
-                run = self.assertSame("-c", MAKE + f"make(80)\nimport os\nos.kill(os.getpid(), {name})")
+                end = f"make(80)\nimport os\nos.kill(os.getpid(), {int(name)})"
+                run = self.assertSame("-c", MAKE + end)
                 self.assertNotEqual(run.code, 0)
 
     def test_a_signal_reaches_a_waiting_main_thread(self):
