@@ -27,25 +27,6 @@ static void pressure_is_answered_once(void **unused)
   expect(b, TM_FIRED, TM_TRIM);
 }
 
-static void pressure_decays(void **unused)
-{
-  (void)unused;
-  bench *b = fresh(0);
-  b->in.pressure = TM_PRESSURE_CRITICAL;
-  (void)decide(b);
-  b->in.pressure = TM_PRESSURE_NONE;
-  static const tm_pressure after[] = {TM_PRESSURE_CRITICAL, TM_PRESSURE_MEDIUM, TM_PRESSURE_LOW,
-                                      TM_PRESSURE_NONE, TM_PRESSURE_NONE};
-  for (size_t i = 0; i < TM_ARRAY_LEN(after); i++) {
-    b->in.now_ns = 100 * SECOND + 2 * SECOND * i;
-    (void)decide(b);
-    assert_int_equal(b->s.pressure, after[i]);
-    b->in.now_ns += 2 * SECOND - 1;
-    (void)decide(b);
-    assert_int_equal(b->s.pressure, after[i]);
-  }
-}
-
 /* LOW keeps what the last minute's demand would fault in again. */
 static void low_pressure_keeps_the_demand(void **unused)
 {
@@ -357,23 +338,10 @@ static void an_older_inputs_struct(void **unused)
   expect(b, TM_SUPPRESSED_NO_HOOK, TM_COLLECT); /* hooks are beyond it, too */
 }
 
-static void time_that_stands_or_jumps_back(void **unused)
-{
-  (void)unused;
-  bench *b = fresh(FULL);
-  grown(b, 4);
-  ran(b, TM_COLLECT, TM_HOOK_DONE, 10 * MS, 0);
-  b->in.now_ns -= 50 * SECOND;
-  grown(b, 10);
-  expect(b, TM_SUPPRESSED_COOLDOWN, TM_COLLECT);
-  assert_int_equal(b->s.last_now_ns, 100 * SECOND + 10 * MS);
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pressure_is_answered_once),
-      cmocka_unit_test(pressure_decays),
       cmocka_unit_test(low_pressure_keeps_the_demand),
       cmocka_unit_test(trim_above_the_soft_limit),
       cmocka_unit_test(informed_bytes_weigh_in_the_limit),
@@ -390,7 +358,6 @@ int main(void)
       cmocka_unit_test(near_the_limit),
       cmocka_unit_test(equal_arguments_equal_results),
       cmocka_unit_test(an_older_inputs_struct),
-      cmocka_unit_test(time_that_stands_or_jumps_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

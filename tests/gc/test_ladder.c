@@ -22,68 +22,6 @@ static void nothing_pending_is_nothing(void **unused)
   assert_int_equal(atomic_load(&f->reads), reads); /* not even looked */
 }
 
-/* R9: bytes and time are the engine's own measure; the record tells all. */
-static void what_a_record_tells(void **unused)
-{
-  (void)unused;
-  fake *f = fake_fresh();
-  fake_hook full = {.frees = 3 * MIB, .takes_ns = 7 * MS, .answer = TM_HOOK_NOTHING};
-  fake_hook_add(f, TM_COLLECT, &full);
-  atomic_store(&f->committed, 9 * MIB);
-  fake_allocate(f, 5 * MIB);
-  assert_int_equal(tm__engine_poll(&f->engine), 1);
-  tm_record r = fake_record(f, TM_FIRED);
-  assert_int_equal(r.time_ns, 1000 * SECOND);
-  assert_string_equal(r.heap, "fake");
-  assert_int_equal(r.reasons, TM_REASON_GROWTH);
-  assert_int_equal(r.policy, TM_REASON_GROWTH);
-  assert_int_equal(r.kind, TM_COLLECT);
-  assert_int_equal(r.result, TM_HOOK_NOTHING); /* what it says, */
-  assert_int_equal(r.footprint_before_bytes, 5 * MIB);
-  assert_int_equal(r.footprint_after_bytes, 2 * MIB); /* and what it did */
-  assert_int_equal(r.committed_before_bytes, 9 * MIB);
-  assert_int_equal(r.committed_after_bytes, 9 * MIB);
-  assert_int_equal(r.live_bytes, 0);
-  assert_int_equal(r.allocated_bytes, 5 * MIB);
-  assert_int_equal(r.trip_before_bytes, 4 * MIB);
-  assert_int_equal(r.trip_after_bytes, 6 * MIB);
-  assert_int_equal(r.duration_ns, 7 * MS);
-  assert_int_equal(r.yield_bytes_per_ms, 3 * MIB / 7);
-  assert_int_equal(r.bucket_fill_percent, 0);
-  tm_action_row row = row_of(f, TM_COLLECT);
-  assert_int_equal(row.runs_total, 1);
-  assert_int_equal(row.results_total[TM_HOOK_NOTHING], 1);
-  assert_int_equal(row.reclaimed_bytes_total, 3 * MIB);
-  assert_int_equal(row.duration_ns_total, 7 * MS);
-  assert_int_equal(row.duration_max_ns, 7 * MS);
-  assert_int_equal(row.duration_histogram[3], 1);
-  assert_int_equal(full.last.kind, TM_COLLECT);
-  assert_int_equal(full.last.footprint_bytes, 5 * MIB);
-  assert_int_equal(full.last.reasons, TM_REASON_GROWTH);
-  assert_ptr_equal(full.last.heap, f);
-}
-
-static void durations_by_size(void **unused)
-{
-  (void)unused;
-  static const struct {
-    uint64_t ns;
-    size_t bucket;
-  } table[] = {{0, 0},           {10000, 0},       {10001, 1},          {100000, 1},
-               {1000000, 2},     {10000000, 3},    {100000000, 4},      {1000000000, 5},
-               {10000000000, 6}, {10000000001, 7}, {UINT64_MAX / 64, 7}};
-  for (size_t i = 0; i < TM_ARRAY_LEN(table); i++) {
-    fake *f = fake_fresh();
-    fake_hook full = {.frees = 5 * MIB, .takes_ns = table[i].ns};
-    fake_hook_add(f, TM_COLLECT, &full);
-    fake_allocate(f, 5 * MIB);
-    assert_int_equal(tm__engine_poll(&f->engine), 1);
-    for (size_t bucket = 0; bucket < 8; bucket++)
-      assert_int_equal(row_of(f, TM_COLLECT).duration_histogram[bucket], bucket == table[i].bucket);
-    assert_int_equal(tm_hook_remove(full.handle), 0);
-  }
-}
-
 /* Several hooks of a kind: in order, until the need is met; each is told what is still needed. */
 static void hooks_until_the_need_is_met(void **unused)
 {
@@ -368,8 +306,6 @@ int main(void)
 {
   const struct CMUnitTest exact[] = {
       cmocka_unit_test(nothing_pending_is_nothing),
-      cmocka_unit_test(what_a_record_tells),
-      cmocka_unit_test(durations_by_size),
       cmocka_unit_test(hooks_until_the_need_is_met),
       cmocka_unit_test(strange_answers_are_errors),
       cmocka_unit_test(busy_stays_pending),
