@@ -44,7 +44,6 @@ int tm__deliver_start(tm__monitor *m)
       continue;
     m->slot = i;
     (void)tm_notify_set(m->options.deliver_heap, on_notify, &slots[i]);
-    tm__deliver_wake(m); /* for what was due before */
     return 0;
   }
   return UV_ENOSPC;

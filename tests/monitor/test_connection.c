@@ -1,7 +1,9 @@
 /* Every limit of a connection, on real sockets: time, bytes, number, and clients that misbehave. */
 #include "monitor/client.h"
 
+#include "base/os.h"
 #include "monitor/inner.h"
+#include "stats/process.h"
 
 static served *s;
 
@@ -79,14 +81,16 @@ static void silent_client_is_closed(void **state)
 static void slow_headers_are_cut_off(void **state)
 {
   (void)state;
+  char first;
   uint64_t begin = uv_hrtime();
   int fd = connect_client(s);
   say(fd, "GET / HTTP/1.1\r\nHost: localhost\r\nX: ");
-  while (since_ms(begin) < 200 && send(fd, "y", 1, MSG_NOSIGNAL) == 1)
+  while (recv(fd, &first, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && since_ms(begin) < 5000) {
+    (void)send(fd, "y", 1, MSG_NOSIGNAL);
     turn_for_ms(5);
-  const answer *a = hear(s, fd);
-  assert_int_equal(a->status, 408);
-  assert_true(since_ms(begin) < 2000);
+  }
+  assert_true(since_ms(begin) >= 140 && since_ms(begin) < 4000);
+  assert_int_equal(hear(s, fd)->status, 408);
   assert_int_equal(timeouts(), 1);
 }
 
@@ -208,18 +212,24 @@ static void stuck_client_does_not_hold_the_loop(void **state)
   close(fd);
 }
 
-/* A client that has closed its sending side and does not read must not make us spin. */
+/* A client that has closed its sending side and does not read must not make us spin: a loop that
+ * waits for 100 ms goes round a few times. */
 static void half_closed_client_costs_nothing(void **state)
 {
+  int rounds = 0;
   (void)state;
   int fd = connect_small();
   say_get(fd, "/stats.json");
   shutdown(fd, SHUT_WR);
   turn_until_open(1);
   turn_for_ms(20);
-  uint64_t before = s->monitor.inner->cost.serve_cpu_ns;
-  turn_for_ms(100);
-  assert_true(s->monitor.inner->cost.serve_cpu_ns - before < 5000000);
+  assert_int_equal(s->monitor.inner->connections[0].state, TM__WRITING);
+  assert_int_equal(uv_timer_start(&s->keeper, on_keeper, 100, 0), 0);
+  while (uv_is_active((uv_handle_t *)&s->keeper)) {
+    uv_run(&s->loop, UV_RUN_ONCE);
+    rounds++;
+  }
+  assert_true(rounds < 50);
   close(fd);
 }
 
@@ -229,7 +239,9 @@ static void large_answers_arrive_whole(void **state)
   (void)state;
   int fd = connect_client(s);
   size_t length = 0, capacity = 64 << 20;
+  tm__process before, after;
   copy = malloc(capacity);
+  tm__process_read(&before);
   say_get(fd, "/stats.json");
   uint64_t end = wait_end();
   ssize_t n = 1;
@@ -245,9 +257,11 @@ static void large_answers_arrive_whole(void **state)
     fail_msg("%zu bytes: %.200s", length, copy);
   assert_int_equal(atoi(strstr(copy, "Content-Length: ") + 16), length - (size_t)(body - copy));
   assert_string_equal(copy + length - 3, "}}\n");
-  free(copy);
   turn_until_open(0);
   assert_int_equal(s->monitor.inner->big_answers, 0);
+  tm__process_read(&after);
+  assert_true(after.virtual_bytes < before.virtual_bytes + (1 << 20)); /* its mapping is gone */
+  free(copy);
 }
 
 /* Only so many large answers at a time; the others are told to come again. */
@@ -385,6 +399,31 @@ static void full_house_has_room_again(void **state)
       close(fds[i]);
 }
 
+/* Every connection has had a long answer once: its memory went back, but for the first pages. */
+static void long_answers_leave_little_memory(void **state)
+{
+  enum { FEW = 6 };
+  static int fds[TM__SERVED];
+  const tm__monitor *m = s->monitor.inner;
+  (void)state;
+  for (size_t i = 0; i < FEW; i++)
+    heaps[i] = heap_with_pools("long");
+  for (int i = 0; i < TM__SERVED; i++)
+    fds[i] = connect_client(s);
+  turn_until_open(TM__SERVED);
+  for (int i = 0; i < TM__SERVED; i++)
+    say_get(fds[i], "/stats.json");
+  for (int i = 0; i < TM__SERVED; i++) {
+    const answer *a = hear(s, fds[i]);
+    assert_int_equal(a->status, 200);
+    assert_true(a->length > 128 * 1024 && a->length < TM__ANSWER_BYTES);
+  }
+  turn_until_open(0);
+  assert_true(tm__os_resident(m, m->mapped_bytes) < 3 << 20);
+  for (size_t i = 0; i < FEW; i++)
+    tm_heap_close(heaps[i]);
+}
+
 int main(void)
 {
   tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 1));
@@ -404,6 +443,7 @@ int main(void)
       SERVED(long_requests_are_refused),
       SERVED(broken_off_requests),
       SERVED(vanishing_clients),
+      PATIENT(long_answers_leave_little_memory),
       PATIENT(crowd),
       PATIENT(full_house_has_room_again),
   };

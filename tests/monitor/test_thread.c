@@ -102,12 +102,13 @@ static void many_starts(void **state)
   assert_int_equal(open_fds(), before);
 }
 
-static atomic_int caught_by_other;
+static atomic_int caught, caught_by_other;
 static pthread_t main_thread;
 
 static void on_signal(int number)
 {
   (void)number;
+  atomic_fetch_add(&caught, 1);
   if (!pthread_equal(pthread_self(), main_thread))
     atomic_fetch_add(&caught_by_other, 1);
 }
@@ -116,13 +117,19 @@ static void on_signal(int number)
 static void signals_are_the_programs(void **state)
 {
   struct sigaction action = {.sa_handler = on_signal}, before;
+  sigset_t usr1;
   (void)state;
   main_thread = pthread_self();
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
   assert_int_equal(tm_monitor_thread_start(-1), 0);
   assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
-  for (int i = 0; i < 200; i++)
-    kill(getpid(), SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &usr1, NULL); /* now only a thread of ours could take it */
+  kill(getpid(), SIGUSR1);
   assert_int_equal(status_from(tm_monitor_thread_port(), "/healthz"), 200);
+  assert_int_equal(atomic_load(&caught), 0);
+  pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+  assert_int_equal(atomic_load(&caught), 1);
   tm_monitor_thread_stop();
   assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
   assert_int_equal(atomic_load(&caught_by_other), 0);
