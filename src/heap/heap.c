@@ -81,13 +81,16 @@ static void fork_child(void)
 
 static bool startup_locked(void)
 {
+  /* What needs no memory comes first, once: without any, the default heap refuses, but answers. */
+  if (!atomic_load(&table.count)) {
+    tm__pools_init(&tm__default_heap);
+    (void)tm__safepoint_init(&tm__default_heap, NULL);
+    atomic_store(&table.heaps[0], &tm__default_heap);
+    atomic_store(&table.count, 1);
+  }
   if (!tm__arena_init())
     return false;
-  tm__pools_init(&tm__default_heap);
-  (void)tm__safepoint_init(&tm__default_heap, NULL);
   tm__shard_key_init();
-  atomic_store(&table.heaps[0], &tm__default_heap);
-  atomic_store(&table.count, 1);
   return true;
 }
 
