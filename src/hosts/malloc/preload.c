@@ -7,6 +7,7 @@
  *   exit    the report, after the program's own output
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,7 @@ static void take_socket(const tm__settings *s)
 __attribute__((constructor)) static void start(void)
 {
   tm__settings *s = &run.settings;
+  int saved = errno; /* main starts with 0 */
   run.start_ns = tm__os_now_ns();
   run.pid = getpid();
   tm__names_take();
@@ -179,4 +181,5 @@ __attribute__((constructor)) static void start(void)
     (void)on_exit(at_exit, NULL);
   if (run.socket.fd >= 0)
     tm__serve_start(&run.socket, &run.messages);
+  errno = saved;
 }
