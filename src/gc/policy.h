@@ -20,7 +20,7 @@
 #define TM__SECOND ((uint64_t)1000000000)
 #define TM__NO_TRIP UINT64_MAX
 
-/* Numbers of 4.2 and 4.3 that no field of tm_policy sets; docs/policy.md says why each is so. */
+/* Numbers that no field of tm_policy sets; docs/policy.md says why each is so. */
 #define TM__FLOOR_BYTES TM__MIB
 #define TM__YOUNG_FLOOR_MAX (4 * TM__MIB)
 #define TM__HEADROOM_MAX 10.0
