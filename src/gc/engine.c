@@ -91,6 +91,9 @@ void tm__engine_look(tm__engine *engine, tm_inputs *in)
 
 void tm__engine_publish(tm__engine *engine, const tm_decision *decision)
 {
+  uint64_t base = engine->state.base_bytes;
+  uint64_t far = tm__max(base / 4, engine->state.young_bytes);
+  tm__counter_set(&engine->low_bytes, tm__less(base, far));
   atomic_store_explicit(&engine->trip_reason, decision->policy, memory_order_relaxed);
   tm__counter_set(&engine->trip_bytes, decision->trip_bytes);
 }
@@ -267,6 +270,13 @@ static void settle_change(tm__engine *engine, unsigned reasons)
   engine->port.rearm(engine->port.ctx);
   if (due)
     tm__engine_latch(engine, decision.reasons ? decision.reasons : reasons, in.footprint_bytes);
+}
+
+void tm__engine_fell(tm__engine *engine)
+{
+  /* While something is pending the next poll sets the trips anyway. */
+  if (!atomic_load_explicit(&engine->pending, memory_order_acquire))
+    settle_change(engine, 0);
 }
 
 int tm__engine_limit_set(tm__engine *engine, tm_limit_kind kind, int64_t n)

@@ -41,6 +41,7 @@ typedef struct tm__engine {
   _Atomic(uint32_t) pending;          /* latched TM_REASON_* bits, 0 = nothing */
   _Atomic(uint64_t) next_due_ns;      /* see tm_next_due_ns */
   _Atomic(uint64_t) wake_bytes;       /* pending: a footprint that is worth another notify */
+  tm__counter low_bytes;              /* a footprint below it is worth tm__engine_fell */
   _Atomic(unsigned) trip_reason;      /* TM_REASON_* of the policy that set the trip */
   tm__counter soft_bytes, hard_bytes; /* 0 = none; hard with an opened reserve */
   tm__counter hard_set_bytes;         /* as set by tm_limit_set */
@@ -77,6 +78,14 @@ TM_HIDDEN int tm__engine_close(tm__engine *engine);
  * action can run: latches, logs DEFERRED, notifies on the 0 -> 1 edge or when next_due has passed.
  * Runs no hook. Any thread, no lock of the heap held. */
 TM_HIDDEN void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes);
+
+/* Is a footprint of at most this far below what the trips were set from? One load; then call
+ * tm__engine_fell, which sets them again, lower. An upper bound of the footprint is enough. */
+TM_INLINE bool tm__engine_is_low(tm__engine *engine, uint64_t footprint_bytes)
+{
+  return footprint_bytes < tm__counter_read(&engine->low_bytes);
+}
+TM_HIDDEN void tm__engine_fell(tm__engine *engine);
 
 /* As tm_poll. */
 TM_HIDDEN int tm__engine_poll(tm__engine *engine);

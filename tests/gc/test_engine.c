@@ -299,6 +299,32 @@ static void hooks_through_the_public_name(void **unused)
   assert_int_equal(atomic_load(&minor.calls), 0);
 }
 
+/* A structure of 100 MiB died by itself: the young trip must not wait where it was. */
+static void the_trip_follows_down(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  fake_hook full = {.frees = 0}, minor = {.frees = 0};
+  fake_hook_add(f, TM_COLLECT, &full);
+  fake_hook_add(f, TM_COLLECT_MINOR, &minor);
+  fake_allocate(f, 100 * MIB);
+  assert_true(tm__engine_poll(&f->engine) >= 1);
+  assert_true(tm__counter_read(&f->engine.trip_bytes) >= 108 * MIB);
+  assert_false(tm__engine_is_low(&f->engine, 75 * MIB));
+  assert_true(tm__engine_is_low(&f->engine, 75 * MIB - 1));
+  atomic_store(&f->footprint, 20 * MIB);
+  unsigned rearms = atomic_load(&f->rearms);
+  tm__engine_fell(&f->engine);
+  assert_int_equal(atomic_load(&f->rearms), rearms + 1);
+  assert_true(tm__counter_read(&f->engine.trip_bytes) <= 45 * MIB);
+  assert_false(tm__engine_is_low(&f->engine, 15 * MIB)); /* said once */
+  assert_false(fake_pending(f));
+  fake_allocate(f, 30 * MIB);
+  assert_true(fake_pending(f));
+  tm__engine_fell(&f->engine); /* pending: the poll will do it */
+  assert_int_equal(atomic_load(&f->rearms), rearms + 1);
+}
+
 static void pressure(void **unused)
 {
   (void)unused;
@@ -397,6 +423,7 @@ int main(void)
       cmocka_unit_test(without_hooks_it_is_said_and_over),
       cmocka_unit_test(lowering_a_limit_crosses),
       cmocka_unit_test(hooks_through_the_public_name),
+      cmocka_unit_test(the_trip_follows_down),
       cmocka_unit_test(pressure),
       cmocka_unit_test(a_request_that_never_fits_latches_nothing),
   };
