@@ -1,5 +1,5 @@
 /* test_shim_cxx_forms.c - nothrow and sized forms by their mangled names, in a program without C++.
- * What needs C++ (throwing, catching, the new handler) is in test_shim_programs.py. */
+ * What needs C++ (throwing, catching, the new handler) is in test_shim_cxx.py. */
 #include <errno.h>
 #include <malloc.h>
 

@@ -1,5 +1,5 @@
 /* test_shim_forms.c - what is made of malloc's and new's basic forms. That a program's own basic
- * forms are called is in test_shim_programs.py: here they are ours. */
+ * forms are called is in test_shim_cxx.py: here they are ours. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <malloc.h>
