@@ -167,7 +167,8 @@ static void fill_levels(const tm_heap *heap, const tm__sums *sums, tm_stats *out
   out->informed_bytes = atomic_load(&heap->informed_bytes);
   out->footprint_bytes = footprint_of(live, out->informed_bytes);
   out->footprint_peak_bytes = max_of(tm__counter_read(&heap->peak_bytes), out->footprint_bytes);
-  out->free_bytes = usable > live ? usable - live : 0; /* in motion only can live be ahead */
+  uint64_t holes = tm__counter_read(&heap->hole_bytes), at_home = live + holes;
+  out->free_bytes = usable > at_home ? usable - at_home : 0; /* in motion only can live be ahead */
   out->waste_bytes = span > usable ? span - usable : 0;
   out->dirty_bytes = heap->is_default ? tm__arena_dirty_bytes() : 0;
   out->meta_bytes = tm__counter_read(&heap->meta_bytes);

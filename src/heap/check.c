@@ -2,12 +2,13 @@
  * check.c - the proof of the books: what is found on the pages against what was counted.
  *
  *   per pool   blocks and bytes on pages == allocs - frees, by the ledger
- *   per page   out == carved - |free|,  |free| <= carved <= reserved
+ *   per page   out == carved - |free| - in holes,  |free| <= carved <= reserved
  *   per heap   SUM spans == span_bytes,  SUM usable == usable_bytes,  pages == page_count
  */
 #include "base/assert.h"
 #include "heap/books.h"
 #include "heap/heap.h"
+#include "heap/holes.h"
 #include "heap/page.h"
 #include "heap/walk.h"
 
@@ -15,7 +16,7 @@ enum { TRIES = 5 };
 
 typedef struct found {
   uint64_t blocks[TM_POOLS_MAX + 1], bytes[TM_POOLS_MAX + 1];
-  uint64_t span, usable, pages;
+  uint64_t span, usable, pages, holes;
   const char *wrong; /* first difference, or NULL */
   uint64_t have, want;
   const void *where;
@@ -50,9 +51,11 @@ static void count_page(const tm__picture *picture, const tm_page *page, found *f
     live += !tm__picture_free(picture, start + (size_t)i * page->block_bytes);
   for (const tm__block *b = page->free; b && home <= page->carved; b = b->next)
     home++;
-  differ(f, "blocks out of a page", tm__page_out(page), page->carved - home, start);
+  differ(f, "blocks out of a page", tm__page_out(page),
+         page->carved - home - tm__holes_blocks(page), start);
   differ(f, "carved blocks of a page", page->carved <= page->reserved, 1, start);
   f->usable += (uint64_t)page->reserved * page->block_bytes;
+  f->holes += tm__holes_bytes(page);
   f->blocks[pool] += live;
   f->bytes[pool] += live * page->block_bytes;
 }
@@ -69,6 +72,7 @@ static void compare(tm_heap *heap, found *f)
   }
   differ(f, "span bytes", f->span, tm__counter_read(&heap->span_bytes), heap);
   differ(f, "usable bytes", f->usable, tm__counter_read(&heap->usable_bytes), heap);
+  differ(f, "bytes in holes", f->holes, tm__counter_read(&heap->hole_bytes), heap);
   differ(f, "pages", f->pages, tm__counter_read(&heap->page_count), heap);
 }
 

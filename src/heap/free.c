@@ -84,7 +84,7 @@ tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizi
   uint64_t offset = (uint64_t)((const char *)p - tm__page_address(page));
   bool start = tm__tag_kind(tag) == TM_KIND_LARGE
                    ? offset == 0
-                   : tm__divides(page->inverse, (uint32_t)offset) &&
+                   : offset % page->block_bytes == 0 &&
                          offset < (uint64_t)page->reserved * page->block_bytes;
   if (!start)
     not_a_block(p, tag);

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "heap/arena.h"
+#include "heap/holes.h"
 #include "heap/shard.h"
 
 /* ---- The queue of pages with room ----------------------------------------------------------- */
@@ -94,6 +95,7 @@ static void page_release(tm_page *page)
   tm_heap *heap = page->shard->heap;
   uint32_t slices = page->slices;
   tm_assert(out_of(page) == 0);
+  tm__holes_forget(page);
   tm__shared_add(&heap->span_bytes, 0 - ((uint64_t)slices << TM_SLICE_SHIFT));
   tm__shared_add(&heap->usable_bytes, 0 - (uint64_t)page->reserved * page->block_bytes);
   tm__shared_add(&heap->page_count, (uint64_t)-1);
@@ -149,11 +151,7 @@ static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t
     return NULL;
   tm_page *page = &tm__arena.pages[first];
   uint32_t reserved = slices * TM_SLICE / bytes;
-  *page = (tm_page){.reserved = reserved,
-                    .block_bytes = bytes,
-                    .slices = slices,
-                    .inverse = tm__inverse_of(bytes),
-                    .shard = shard};
+  *page = (tm_page){.reserved = reserved, .block_bytes = bytes, .slices = slices, .shard = shard};
   tm_heap *heap = shard->heap;
   tm__shared_add(&heap->span_bytes, (uint64_t)slices << TM_SLICE_SHIFT);
   tm__shared_add(&heap->usable_bytes, (uint64_t)reserved * bytes);
@@ -164,10 +162,23 @@ static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t
   return page;
 }
 
+/* true iff carve has something to make: holes to fill, or blocks that never were. */
+static bool has_room(const tm_page *page)
+{
+  return page->holes || page->carved < page->reserved;
+}
+
 /* Makes the next blocks of a page, in address order: one OS page of them, or one big block. */
 static tm__block *carve(tm_page *page)
 {
-  uint32_t count = TM_CARVE_BYTES / page->block_bytes, left = page->reserved - page->carved;
+  uint32_t count;
+  if (page->holes) {
+    tm__block *filled = tm__holes_fill(page, &count);
+    page->wait += count;
+    return filled;
+  }
+  uint32_t left = page->reserved - page->carved;
+  count = TM_CARVE_BYTES / page->block_bytes;
   count = count == 0 ? 1 : count < left ? count : left;
   char *at = tm__page_address(page) + (size_t)page->carved * page->block_bytes;
   tm__block *first = (tm__block *)(void *)at;
@@ -185,9 +196,9 @@ static void take_home(tm__bin *bin, tm_page *page)
   uint32_t out = out_of(page);
   bin->head = page->free;
   page->free = NULL;
-  page->wait = page->carved;
+  page->wait = page->carved - tm__holes_blocks(page);
   page->asleep = 0;
-  tm_assert(page->carved > out);
+  tm_assert(page->wait > out);
   (void)out;
 }
 
@@ -199,10 +210,16 @@ static void deactivate(tm__bin *bin, tm__queue *queue)
   if (!page)
     return;
   tag_kind_set(page, TM_KIND_PAGE);
-  if (page->carved < page->reserved)
+  if (has_room(page))
     tm__queue_push(queue, page);
   else
     page_sleep(page);
+}
+
+/* true iff blocks of the page came home, wherever they are now. */
+static bool has_home(const tm_page *page)
+{
+  return page->free || page->holes;
 }
 
 /* The densest of the first pages with blocks at home, so that sparse ones can become empty; pages
@@ -212,7 +229,7 @@ static tm_page *pick(const tm__queue *queue)
   tm_page *best = NULL;
   unsigned looked = 0;
   for (tm_page *page = queue->first; page && looked < TM_PICK_PAGES; page = page->next, looked++) {
-    if (!best || (page->free && (!best->free || out_of(page) > out_of(best))))
+    if (!best || (has_home(page) && (!has_home(best) || out_of(page) > out_of(best))))
       best = page;
   }
   return best;
@@ -232,8 +249,7 @@ bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t byte
     return true;
 
   tm_page *page = pick(queue), *active = bin->active;
-  bool uncarved = active && active->carved < active->reserved;
-  if (uncarved && !(page && page->free)) {
+  if (active && has_room(active) && (active->holes || !(page && has_home(page)))) {
     bin->head = carve(active);
     return true;
   }
@@ -300,7 +316,7 @@ static void bin_flush(tm__shard *shard, tm__bin *bin, tm__queue *queue)
   }
   if (out_of(page) == 0)
     page_release(page);
-  else if (page->free || page->carved < page->reserved)
+  else if (page->free || has_room(page))
     tm__queue_push(queue, page);
   else
     page_sleep(page);

@@ -24,7 +24,8 @@ static void port_read(void *ctx, tm__readings *out)
   out->informed_bytes = informed > 0 ? (uint64_t)informed : 0;
   out->movable_bytes = tm__counter_read(&heap->handle_bytes);
   out->dirty_bytes = tm__arena_dirty_bytes();
-  out->committed_bytes = tm__counter_read(&heap->span_bytes) + tm__counter_read(&heap->meta_bytes);
+  out->committed_bytes = tm__counter_read(&heap->span_bytes) + tm__counter_read(&heap->meta_bytes) -
+                         tm__counter_read(&heap->hole_bytes);
   if (heap->is_default)
     out->committed_bytes += out->dirty_bytes;
   out->fixable_bytes = tm__compact_fixable(heap, sums.freed_bytes);

@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "heap/arena.h"
 #include "heap/credit.h"
+#include "heap/holes.h"
 #include "heap/page.h"
 
 tm__shard tm__empty_shard = {
@@ -246,7 +247,7 @@ void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block, uint32_
 
 /* ---- Idle shards, closing, fork ------------------------------------------------------------- */
 
-void tm__shards_sweep_idle(tm_heap *heap)
+void tm__shards_sweep_idle(tm_heap *heap, uint64_t *returned)
 {
   /* Taken off the list while it is swept: page release takes the arena's lock, never this one. */
   tm__lock_acquire(&heap->lock);
@@ -255,8 +256,10 @@ void tm__shards_sweep_idle(tm_heap *heap)
   for (tm__shard *s = list; s; s = s->next_idle)
     s->idle = false; /* a fork that comes now finds it half swept */
   tm__lock_release(&heap->lock);
-  for (tm__shard *s = list; s; s = s->next_idle)
+  for (tm__shard *s = list; s; s = s->next_idle) {
     tm__shard_quiesce(s);
+    (void)tm__holes_make(s, returned);
+  }
   tm__lock_acquire(&heap->lock);
   while (list) {
     tm__shard *s = list;

@@ -40,8 +40,9 @@ TM_HIDDEN void tm__shard_send(tm__shard *shard);
 TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block,
                                 uint32_t block_bytes);
 
-/* Flushes and sweeps every idle shard of heap. */
-TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap);
+/* Flushes every idle shard of heap and makes holes in its pages; *returned grows by the bytes that
+ * were resident of them. */
+TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap, uint64_t *returned);
 
 /* heap is closing: threads that end from now on leave its shards alone. */
 TM_HIDDEN void tm__shards_end(tm_heap *heap);

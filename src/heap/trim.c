@@ -3,17 +3,20 @@
 
 #include "heap/arena.h"
 #include "heap/heap.h"
+#include "heap/holes.h"
 #include "heap/page.h"
 #include "heap/shard.h"
 
 uint64_t tm__trim_run(tm_heap *heap)
 {
   tm__shard *mine = tm__shard_peek(heap);
+  uint64_t returned = 0;
   if (mine != &tm__empty_shard) {
     tm__shard_quiesce(mine);
+    (void)tm__holes_make(mine, &returned);
   }
-  tm__shards_sweep_idle(heap);
-  uint64_t returned = 0, purged = tm__arena_purge(0, &returned);
+  tm__shards_sweep_idle(heap, &returned);
+  uint64_t purged = tm__arena_purge(0, &returned);
   tm__shared_add(&heap->released_bytes, purged);
   return returned;
 }

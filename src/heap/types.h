@@ -15,10 +15,11 @@
  *     |              ^  (its page is the bin's active one)     ^                       ^
  *     +--free, own---+-----------> page.free                   +----- free, other -----+
  *
- * Conservation, per page:   out + |page.free| + uncarved == reserved,   out == wait + asleep
+ * Conservation, per page:   out + |page.free| + in holes + uncarved == reserved
+ *                           out == wait + asleep
  *   where out counts the blocks that are with users, in the active bin, in a pool's cache or on
  *   their way home
- * Conservation, per heap:   span == usable + waste,   usable == live + free
+ * Conservation, per heap:   span == usable + waste,   usable == live + free + holes
  */
 #ifndef TM_HEAP_TYPES_H
 #define TM_HEAP_TYPES_H
@@ -127,7 +128,7 @@ typedef struct tm_page {
   uint32_t reserved;    /* blocks that fit */
   uint32_t block_bytes; /* of a large run: 0 */
   uint32_t slices;
-  uint64_t inverse; /* of block_bytes */
+  uint64_t holes;   /* parts that were given back to the OS: see holes.h */
   tm__shard *shard; /* owner; of a large run: any shard of its heap */
   union {
     struct {
@@ -252,6 +253,7 @@ struct tm_heap {
   tm__counter informed_added_bytes; /* gross: positive informs, ever */
   tm__counter peak_bytes;
   tm__counter span_bytes, usable_bytes, page_count;
+  tm__counter hole_bytes; /* parts of spans that the OS does not back: free, but not committed */
   tm__counter failures[TM_FAIL_COUNT];
   tm__counter acquired_bytes, released_bytes;
   tm__counter mismatches;
@@ -285,9 +287,16 @@ typedef struct tm__arena_view {
 
 TM_HIDDEN extern tm__arena_view tm__arena;
 
+/* Also asked by threads that race with the very first use. Base starts so that no address is near
+ * it, so any mix of old and new says no; the sanitizer is told that this is meant. */
 TM_INLINE bool tm__inside(const void *p)
 {
+#if TM_TSAN
+  size_t bytes = __atomic_load_n(&tm__arena.bytes, __ATOMIC_ACQUIRE);
+  return (uintptr_t)p - (uintptr_t)__atomic_load_n(&tm__arena.base, __ATOMIC_RELAXED) < bytes;
+#else
   return (uintptr_t)p - (uintptr_t)tm__arena.base < tm__arena.bytes;
+#endif
 }
 TM_INLINE uint32_t tm__slice_of(const void *p)
 {

@@ -3,6 +3,7 @@
 
 #include "heap/arena.h"
 #include "heap/heap.h"
+#include "heap/holes.h"
 #include "heap/page.h"
 #include "heap/shard.h"
 
@@ -19,6 +20,12 @@ bool tm__picture_free(const tm__picture *picture, const void *block)
   return picture->bits[bit / 64] >> (bit % 64) & 1;
 }
 
+static void mark_one(tm__picture *picture, const void *block)
+{
+  size_t bit = bit_of(block);
+  picture->bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+}
+
 /* Marks the blocks of a list. Each is looked at before it is followed: an overwritten link, or a
  * thread at work, must not lead us astray. */
 static void mark(tm__picture *picture, const tm__block *block)
@@ -30,9 +37,16 @@ static void mark(tm__picture *picture, const tm__block *block)
       picture->torn = true;
       return;
     }
-    size_t bit = bit_of(block);
-    picture->bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+    mark_one(picture, block);
   }
+}
+
+static void mark_holes(tm__picture *picture, const tm_page *page)
+{
+  const char *at = tm__page_address(page);
+  for (uint32_t i = 0; i < page->carved; i++, at += page->block_bytes)
+    if (tm__holes_touch(page, i))
+      mark_one(picture, at);
 }
 
 static void mark_shard(tm__picture *picture, tm__shard *shard)
@@ -80,8 +94,11 @@ int tm__picture_take(tm_heap *heap, tm__picture *picture)
     mark_shard(picture, s);
   uint32_t slice = 0;
   for (tm_page *page; (page = tm__picture_next(picture, &slice));)
-    if (page->block_bytes)
+    if (page->block_bytes) {
       mark(picture, page->free);
+      if (page->holes)
+        mark_holes(picture, page);
+    }
   return 0;
 }
 

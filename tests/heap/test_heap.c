@@ -203,7 +203,8 @@ static void heaps_come_and_go_without_growth(void **state)
       live_once(kind ? TM_MANY_THREADS : TM_ONE_THREAD, kind == 2 && i % 20 == 0);
     }
     tm_stats after = books_stats(d);
-    assert_true(after.meta_bytes <= before.meta_bytes + (64 << 10));
+    /* how many of the threads run at once, and so how many shards a heap has, is the machine's */
+    assert_true(after.meta_bytes <= before.meta_bytes + (256 << 10));
     assert_int_equal(after.reserved_bytes, before.reserved_bytes);
     assert_true(after.dirty_bytes <= before.dirty_bytes + (4 << 20));
   }
