@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "heap/decay.h"
 #include "heap/spans.h"
+#include "stats/process.h"
 
 enum {
   COMMIT_SLICES = 512, /* 32 MiB: few system calls, one table page */
@@ -140,6 +141,48 @@ bool tm__arena_init(void)
   bool there = tm__arena.bytes != 0;
   tm__lock_release(&arena.lock);
   return there;
+}
+
+/* Address space that this process has, or 0 where /proc is not there. */
+static uint64_t address_space(void)
+{
+  char text[128];
+  const char *at = text;
+  uint64_t pages = 0;
+  (void)tm__file_read("/proc/self/statm", text, sizeof text);
+  return tm__number_read(&at, &pages) ? pages * TM_OS_PAGE : 0;
+}
+
+/* Gives [first, end) of a table back, but for what shares a page with the entries below. */
+static void drop_tail(void *table, size_t first, size_t end)
+{
+  char *from = (char *)table + align_up(first, TM_OS_PAGE), *to = (char *)table + end;
+  if (from < to)
+    (void)tm__os_unreserve(from, (size_t)(to - from));
+}
+
+void tm__arena_fit(uint64_t limit_bytes)
+{
+  tm__lock_acquire(&arena.lock);
+  uint32_t old = arena.slices, keep = old;
+  uint64_t reserved = (uint64_t)old * (TM_SLICE + sizeof(tm__tag) + sizeof(tm_page));
+  uint64_t whole = address_space(), others = whole > reserved ? whole - reserved : 0;
+  uint64_t room = limit_bytes > others ? (limit_bytes - others) / 4 * 3 : 0;
+  if (whole && room >> TM_SLICE_SHIFT < keep)
+    keep = (uint32_t)(room >> TM_SLICE_SHIFT);
+  if (keep < arena.top)
+    keep = arena.top;
+  if (keep < old) {
+    /* First nobody takes an address up there for ours, then somebody else may have it. */
+    arena.slices = keep;
+    __atomic_store_n(&tm__arena.bytes, (size_t)keep << TM_SLICE_SHIFT, __ATOMIC_RELEASE);
+    arena.memory_top = arena.memory_top < keep ? arena.memory_top : keep;
+    uint32_t tabled = keep > arena.tables_top ? keep : arena.tables_top;
+    drop_tail(tm__arena.base, (size_t)keep << TM_SLICE_SHIFT, (size_t)old << TM_SLICE_SHIFT);
+    drop_tail(tm__arena.pages, tabled * sizeof(tm_page), old * sizeof(tm_page));
+    drop_tail(tm__arena.tags, tabled * sizeof(tm__tag), old * sizeof(tm__tag));
+  }
+  tm__lock_release(&arena.lock);
 }
 
 /* Makes [done, want) usable; in large steps, or exactly when the OS is short. */

@@ -12,7 +12,7 @@ BUILD = os.environ.get("TIDEMARK_BUILD")
 # What each library may export. The shim replaces libc's allocator and C++'s operators.
 MALLOC = ("malloc|calloc|realloc|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|"
           "malloc_usable_size|reallocarray|free_sized|free_aligned_sized|malloc_trim|mallinfo2?|"
-          "malloc_stats|malloc_info|mallopt|_Zn[wa]\\w+|_Zd[la]\\w+")
+          "malloc_stats|malloc_info|mallopt|(?:set|p)rlimit(?:64)?|_Zn[wa]\\w+|_Zd[la]\\w+")
 EXPORTS = {
     "libtidemark.so": r"tm_[a-z]\w*",
     "libtidemark-pymem.so": r"_?Py(Mem|Object)_\w+|tm_type_\w+",

@@ -61,12 +61,23 @@ class Limits(ShimCase):
             self.assertIn(result.returncode, (0, 1, 127), (mib, result))
 
     def test_a_limit_that_comes_after_the_start(self):
+        """Regression: RLIMIT_AS refused all but the heap, which alone it was meant for."""
         program = self.compile("eat", EAT)
         for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS):
-            result = self.preloaded(program, str(64 << 20), str(kind))
-            self.assertIn(result.stdout, (b"1 1 1\n", b"0 0 1\n"), result)
-        result = self.preloaded(program, str(64 << 20), str(resource.RLIMIT_DATA))
-        self.assertEqual(result.stdout, b"1 1 1\n")
+            result = self.preloaded(program, str(100 << 20), str(kind))
+            self.assertEqual(result.stdout, b"1 1 1\n", result)
+        code = """if True:
+            import resource, threading
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+            ran = []
+            threads = [threading.Thread(target=ran.append, args=(i,)) for i in range(8)]
+            for t in threads: t.start()
+            for t in threads: t.join()
+            print(len(ran))
+            try: bytearray(1 << 30)
+            except MemoryError: print("refused")"""
+        result = self.preloaded(PYTHON, "-c", code)
+        self.assertEqual(result.stdout, b"8\nrefused\n", result)
 
     def test_new_threads_free_after_a_limit_came(self):
         """Regression: a thread without room for its books aborted in its first free."""
@@ -86,7 +97,7 @@ class Limits(ShimCase):
             int main(int argc, char **argv) {
               void *blocks[100]; pthread_t threads[100];
               for (int i = 0; i < 100; i++) blocks[i] = malloc(1000);
-              struct rlimit little = {1 << 20, 1 << 20};
+              rlim_t most = (rlim_t)atoi(argv[2]) << 20; struct rlimit little = {most, most};
               setrlimit(atoi(argv[1]), &little);
               pthread_barrier_init(&together, 0, 100);
               for (int i = 0; i < 100; i++) {
@@ -98,8 +109,8 @@ class Limits(ShimCase):
               puts("ok");
               return 0;
             }""", "-pthread", "-fno-builtin")
-        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-            result = self.preloaded(program, str(kind))
+        for kind, mib in ((resource.RLIMIT_AS, 64), (resource.RLIMIT_DATA, 1)):
+            result = self.preloaded(program, str(kind), str(mib))
             self.assertEqual((result.returncode, result.stdout), (0, b"ok\n"), result)
 
     def test_more_than_the_machine_has_is_a_memory_error(self):
