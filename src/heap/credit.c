@@ -84,6 +84,12 @@ static int64_t granted(const tm_heap *heap)
          atomic_load_explicit(&heap->informed_bytes, memory_order_relaxed);
 }
 
+uint64_t tm__credit_bound(const tm_heap *heap)
+{
+  int64_t bound = granted(heap);
+  return bound > 0 ? (uint64_t)bound : 0;
+}
+
 static void raise_peak(tm_heap *heap, uint64_t footprint_bytes)
 {
   uint64_t peak = tm__counter_read(&heap->peak_bytes);

@@ -26,7 +26,7 @@ static void port_read(void *ctx, tm__readings *out)
   out->dirty_bytes = tm__arena_dirty_bytes();
   out->committed_bytes = tm__counter_read(&heap->span_bytes) + tm__counter_read(&heap->meta_bytes) -
                          tm__counter_read(&heap->hole_bytes);
-  if (heap->is_default)
+  if (heap->is_default) /* the arena's dirty slices are no reason to act for another heap */
     out->committed_bytes += out->dirty_bytes;
   out->fixable_bytes = tm__compact_fixable(heap, sums.freed_bytes);
 }
@@ -83,6 +83,8 @@ static void tick(tm_heap *heap)
   if (soft)
     tm__arena_keep_set(soft > span ? soft - span : 0);
   (void)tm__heap_tick(heap);
+  if (tm__engine_is_low(&heap->engine, tm__credit_bound(heap)))
+    tm__engine_fell(&heap->engine); /* far below what the trips were set from */
 }
 
 /* Synchronous heaps run their hooks here: the request is on the wire, its block is not carved, no
@@ -91,7 +93,7 @@ static void deliver(tm_heap *heap, uint64_t bytes, bool may_run)
 {
   tm__engine_cross(&heap->engine, tm__books_footprint(heap) + bytes);
   if (may_run && heap->delivery == TM_SYNCHRONOUS)
-    (void)tm__engine_poll(&heap->engine);
+    (void)tm__engine_poll_for(&heap->engine, bytes);
 }
 
 bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
