@@ -14,7 +14,7 @@ enum {
 };
 static const uint64_t LARGEST_BYTES = (uint64_t)256 << 30;
 
-tm__arena_view tm__arena;
+tm__arena_view tm__arena = {.base = (char *)((uintptr_t)1 << 63)};
 
 static struct {
   tm__lock lock;
@@ -115,8 +115,8 @@ static bool reserve(uint32_t slices)
   arena.slices = slices;
   tm__arena.tags = (_Atomic(tm__tag) *)(void *)p;
   tm__arena.pages = (tm_page *)(void *)(p + tags);
-  tm__arena.base = p + tags + pages;
-  tm__arena.bytes = bytes;
+  __atomic_store_n(&tm__arena.base, p + tags + pages, __ATOMIC_RELAXED);
+  __atomic_store_n(&tm__arena.bytes, bytes, __ATOMIC_RELEASE);
   return true;
 }
 

@@ -24,8 +24,17 @@ static void settle_limit(tm__shard *shard, uint64_t limit)
   shard->limit = limit;
 }
 
+/* slack_bytes is the sum of what each shard may allocate before it asks again. */
+static void settle_quantum(tm__shard *shard, uint64_t quantum)
+{
+  tm__counter *slack = &shard->heap->slack_bytes;
+  tm__counter_set(slack, tm__counter_read(slack) + quantum - shard->quantum);
+  shard->quantum = quantum;
+}
+
 void tm__credit_return_locked(tm__shard *shard)
 {
+  settle_quantum(shard, 0);
   tm__counter_set(&shard->wire.wire, 0);
   settle_limit(shard, tm__counter_own(&shard->wire.gross));
   settle_freed(shard);
@@ -56,8 +65,10 @@ static void revoke_locked(tm_heap *heap)
   }
   /* Without a barrier a thread may still be on its way past its wire: leave its limit alone. */
   if (!any || tm__os_barrier_all())
-    for (tm__shard *s = atomic_load(&heap->shards); s; s = s->next)
+    for (tm__shard *s = atomic_load(&heap->shards); s; s = s->next) {
       settle_limit(s, tm__counter_read(&s->wire.gross));
+      settle_quantum(s, 0);
+    }
   settle_all_freed(heap);
 }
 
@@ -145,8 +156,8 @@ static uint64_t quantum_cap(uint64_t footprint)
   return cap > TM_QUANTUM_MAX ? TM_QUANTUM_MAX : cap;
 }
 
-/* How much more than the request of `bytes` the shard gets, when the footprint will be `after`. */
-static uint64_t quantum(tm_heap *heap, uint64_t bytes, uint64_t after, uint64_t trip, uint64_t hard)
+/* How much more the shard gets, when the footprint will be `after`. */
+static uint64_t quantum_for(const tm_heap *heap, uint64_t after, uint64_t trip, uint64_t hard)
 {
   if (TM_STRESS_TRIP)
     return 0;
@@ -160,9 +171,6 @@ static uint64_t quantum(tm_heap *heap, uint64_t bytes, uint64_t after, uint64_t 
   uint64_t q = target > after ? (target - after) / (8 * threads) : 0;
   uint64_t cap = quantum_cap(after);
   q = q < TM_QUANTUM_MIN ? TM_QUANTUM_MIN : q > cap ? cap : q;
-  tm__counter_set(&heap->slack_bytes, q * threads);
-  if (bytes <= TM_QUANTUM_MIN)
-    q -= bytes; /* the peak is not looked at after so small a request: it is part of the slack */
   if (threads == 1 && trip > after && trip - after < q)
     q = trip - after; /* alone, the wire can stop at the trip itself */
   return q < room_hard ? q : room_hard;
@@ -198,7 +206,11 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
     after = (uint64_t)granted(heap) + bytes;
   }
   tm__ledger_take(&shard->wire, bytes);
-  uint64_t wire = tm__counter_own(&shard->wire.gross) + quantum(heap, bytes, after, trip, hard);
+  /* The peak is not looked at after a small request: it is part of the slack. */
+  uint64_t unseen = bytes <= TM_QUANTUM_MIN ? bytes : 0;
+  uint64_t q = quantum_for(heap, after, trip, hard);
+  settle_quantum(shard, q > unseen ? q : unseen);
+  uint64_t wire = tm__counter_own(&shard->wire.gross) + (q > unseen ? q - unseen : 0);
   settle_limit(shard, wire);
   tm__counter_set(&shard->wire.wire, wire);
   tm__lock_release(&heap->lock);

@@ -46,7 +46,7 @@ TM_HIDDEN void tm__credit_rearm(tm_heap *heap);
 TM_HIDDEN void tm__credit_return_locked(tm__shard *shard);
 /* Never below the footprint: what is granted, plus what is informed. Two loads. */
 TM_HIDDEN uint64_t tm__credit_bound(const tm_heap *heap);
-/* slack_bytes: threads times the quantum in force. */
+/* slack_bytes: the quanta that are out, of all threads. */
 TM_HIDDEN uint64_t tm__credit_slack(const tm_heap *heap);
 /* live + informed, off by no more than what other threads allocate at this moment: the slack. The
  * peak is raised to it. Takes the heap's lock. */

@@ -193,6 +193,7 @@ struct tm__shard {
 
   /* guarded by the heap's lock */
   uint64_t limit;         /* gross that the heap has granted: wire, or gross when revoked */
+  uint64_t quantum;       /* what it may allocate without asking, since it asked last */
   uint64_t settled_freed; /* freed bytes that the heap's sum knows of */
   bool idle;              /* its thread has ended: may be adopted or swept */
   bool orphan;            /* its thread did not come along through fork: do not touch */
