@@ -145,6 +145,27 @@ static void thousand_starts(void **state)
   assert_true(mappings() <= maps + 2);
 }
 
+/* libuv's own requests of memory. */
+static size_t uv_requests;
+
+static void *counted_malloc(size_t n)
+{
+  uv_requests++;
+  return malloc(n);
+}
+
+static void *counted_realloc(void *p, size_t n)
+{
+  uv_requests++;
+  return realloc(p, n);
+}
+
+static void *counted_calloc(size_t count, size_t n)
+{
+  uv_requests++;
+  return calloc(count, n);
+}
+
 /* Requests of all kinds take nothing from malloc, ours or libuv's. */
 static void serving_allocates_nothing(void **state)
 {
@@ -164,12 +185,20 @@ static void serving_allocates_nothing(void **state)
   served *s = served_new();
   for (int i = 0; i < 6; i++)
     get(s, paths[i]);
-  size_t before = mallinfo2().uordblks;
+  while (s->monitor.inner->in_use)
+    turn(s);
+  int fds[600]; /* libuv's array of watchers is as long as the highest number */
+  for (int i = 0; i < 600; i++)
+    fds[i] = dup(0);
+  size_t before = mallinfo2().uordblks, uv_before = uv_requests;
   uint64_t footprint = tm_footprint(tm_heap_default());
   for (int round = 0; round < 50; round++)
     for (int i = 0; i < 6; i++)
       get(s, paths[i]);
   assert_int_equal(mallinfo2().uordblks, before);
+  assert_int_equal(uv_requests, uv_before);
+  for (int i = 0; i < 600; i++)
+    close(fds[i]);
   assert_int_equal(tm_footprint(tm_heap_default()), footprint);
   served_delete(s);
 }
@@ -214,6 +243,7 @@ static void forked_child_has_no_monitor(void **state)
 
 int main(void)
 {
+  assert_int_equal(uv_replace_allocator(counted_malloc, counted_realloc, counted_calloc, free), 0);
   tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 1));
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(wrong_calls),

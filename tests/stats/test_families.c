@@ -100,7 +100,7 @@ static void labels_are_unique(void **state)
   const tm__heap_view *view;
   (void)state;
   for (size_t i = 0; i < HEAPS; i++)
-    heaps[i] = new_heap(i == 1 ? "same#3" : i == 2 ? "same#4" : i % 2 ? "same" : "default");
+    heaps[i] = new_heap(i == 1 ? "same#5" : i == 2 ? "same#6" : i % 2 ? "same" : "default");
   tm__heap_views_read(&views);
   assert_int_equal(views.count, TM__VIEWS);
   for (size_t i = 0; (view = tm__heap_view_at(&views, i)); i++) {
