@@ -36,8 +36,8 @@ static bool chunk_map(tm_heap *heap, unsigned chunk)
   heap->handle_chunks[chunk] = tm__os_map(chunk_bytes(chunk));
   if (!heap->handle_chunks[chunk])
     return false;
+  tm__meta_book((int64_t)chunk_bytes(chunk)); /* first: no heap has more than all */
   tm__shared_add(&heap->meta_bytes, chunk_bytes(chunk));
-  tm__meta_book((int64_t)chunk_bytes(chunk));
   return true;
 }
 

@@ -141,11 +141,13 @@ tm_heap *tm_heap_at(size_t index)
 uint64_t tm__heap_meta_elsewhere(const tm_heap *heap)
 {
   uint64_t bytes = 0;
+  tm__lock_acquire(&table.lock); /* a heap that is in the table is not being made or ended */
   for (unsigned slot = 0; slot < atomic_load(&table.count); slot++) {
     const tm_heap *other = atomic_load(&table.heaps[slot]);
     if (other && other != heap)
       bytes += tm__counter_read(&other->meta_bytes);
   }
+  tm__lock_release(&table.lock);
   return bytes;
 }
 

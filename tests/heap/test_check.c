@@ -231,7 +231,7 @@ static void *check_on(void *arg)
 static void a_heap_in_motion_is_not_accused(void **state)
 {
   (void)state;
-#if defined(__SANITIZE_THREAD__)
+#if TEST_TSAN
   print_message("SKIP: the check looks at lists that move, and only believes what holds still\n");
   skip();
 #endif

@@ -45,14 +45,19 @@ static inline void must_equal_at(uint64_t a, uint64_t b, const char *what, const
 #endif
 
 /* Sanitizers replace malloc, keep memory of their own and make everything slower. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TEST_SANITIZED 1
+#if defined(__has_feature)
+#define TEST_FEATURE(x) __has_feature(x)
+#else
+#define TEST_FEATURE(x) 0
 #endif
+#if defined(__SANITIZE_THREAD__) || TEST_FEATURE(thread_sanitizer)
+#define TEST_TSAN 1
+#else
+#define TEST_TSAN 0
 #endif
-#ifndef TEST_SANITIZED
+#if TEST_TSAN || defined(__SANITIZE_ADDRESS__) || TEST_FEATURE(address_sanitizer)
+#define TEST_SANITIZED 1
+#else
 #define TEST_SANITIZED 0
 #endif
 
