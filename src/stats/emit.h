@@ -41,8 +41,4 @@ TM_HIDDEN void tm__emit_html(tm__emit *e, const char *text);
 /* `"name":` of an object, after a comma unless *first; clears *first. */
 TM_HIDDEN void tm__emit_key(tm__emit *e, bool *first, const char *name);
 
-/* Either kind of integer by its type, so that generated code need not know which one a field is. */
-#define tm__emit_number(e, value)                                                                  \
-  _Generic((value), int64_t : tm__emit_i64, uint64_t : tm__emit_u64)((e), (value))
-
 #endif

@@ -77,13 +77,6 @@ static uint64_t pages_to_bytes(uint64_t pages)
   return pages == TM__UNKNOWN ? pages : pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-uint64_t tm__process_resident(void)
-{
-  char text[256];
-  tm__file_read("/proc/self/statm", text, sizeof text);
-  return pages_to_bytes(number_at(text, 1));
-}
-
 static uint64_t limit_of(__rlimit_resource_t resource)
 {
   struct rlimit limit;

@@ -27,9 +27,6 @@ typedef struct tm__process {
 /* Reads all of it; what cannot be known is TM__UNKNOWN. Some system calls, no allocation. */
 TM_HIDDEN void tm__process_read(tm__process *out);
 
-/* Bytes in physical memory alone, or TM__UNKNOWN. */
-TM_HIDDEN uint64_t tm__process_resident(void);
-
 /* {"pid": ..., "version": ..., what is known of the fields above}. */
 TM_HIDDEN void tm__process_json(tm__emit *e);
 

@@ -129,21 +129,6 @@ static void seconds(void **state)
   }
 }
 
-static void numbers_by_type(void **state)
-{
-  char buffer[64];
-  tm__emit e;
-  (void)state;
-  tm__emit_init(&e, buffer, sizeof buffer);
-  tm__emit_number(&e, (int64_t)-1);
-  tm__emit_char(&e, ' ');
-  tm__emit_number(&e, (uint64_t)10);
-  tm__emit_char(&e, ' ');
-  tm__emit_number(&e, (uint64_t)0);
-  (void)tm__emit_end(&e);
-  assert_string_equal(buffer, "-1 10 0");
-}
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -153,7 +138,6 @@ int main(void)
       cmocka_unit_test(label_values),
       cmocka_unit_test(html_text),
       cmocka_unit_test(seconds),
-      cmocka_unit_test(numbers_by_type),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
