@@ -1,14 +1,15 @@
 /*
  * queue.h - a bounded queue of batches of blocks between threads, with a mutex and two conditions,
- * as programs have it. A batch is an array of pointers, so that the queue's own cost is small
- * against the cost of what is measured; the array is part of the queue and never reallocated.
+ * as programs have it. A batch is an array of pointers, and who sleeps is woken when there is work
+ * for a while, so that the queue's own cost is small against the cost of what is measured. The
+ * arrays are part of the queue and never reallocated.
  */
 #ifndef TM_BENCH_QUEUE_H
 #define TM_BENCH_QUEUE_H
 
 #include "bench.h"
 
-enum { BENCH_BATCH = 128, BENCH_QUEUE_LEN = 32 };
+enum { BENCH_BATCH = 128, BENCH_QUEUE_LEN = 32, BENCH_QUEUE_WAKE = 12 };
 
 typedef struct bench_batch {
   void *blocks[BENCH_BATCH];
@@ -31,7 +32,8 @@ static inline void bench_queue_init(bench_queue *queue)
   queue->head = queue->tail = 0;
 }
 
-/* Copies the batch in; waits while the queue is full. count == 0 tells the reader to stop. */
+/* Copies the batch in; waits while the queue is full. count == 0 tells the reader to stop. A reader
+ * that sleeps is woken when enough batches wait, or none will follow. */
 static inline void bench_queue_put(bench_queue *queue, const bench_batch *batch)
 {
   (void)pthread_mutex_lock(&queue->lock);
@@ -42,11 +44,14 @@ static inline void bench_queue_put(bench_queue *queue, const bench_batch *batch)
   memcpy(slot->blocks, batch->blocks, batch->count * sizeof batch->blocks[0]);
   slot->count = batch->count;
   queue->tail++;
-  (void)pthread_cond_signal(&queue->not_empty);
+  if (queue->tail - queue->head >= BENCH_QUEUE_WAKE || batch->count == 0) {
+    (void)pthread_cond_signal(&queue->not_empty);
+  }
   (void)pthread_mutex_unlock(&queue->lock);
 }
 
-/* Copies the oldest batch out; waits while the queue is empty. */
+/* Copies the oldest batch out; waits while the queue is empty. Writers that sleep are woken when
+ * there is room for several batches. */
 static inline void bench_queue_get(bench_queue *queue, bench_batch *batch)
 {
   (void)pthread_mutex_lock(&queue->lock);
@@ -57,7 +62,9 @@ static inline void bench_queue_get(bench_queue *queue, bench_batch *batch)
   batch->count = slot->count;
   memcpy(batch->blocks, slot->blocks, slot->count * sizeof slot->blocks[0]);
   queue->head++;
-  (void)pthread_cond_signal(&queue->not_full);
+  if (queue->tail - queue->head <= BENCH_QUEUE_LEN - BENCH_QUEUE_WAKE) {
+    (void)pthread_cond_broadcast(&queue->not_full);
+  }
   (void)pthread_mutex_unlock(&queue->lock);
 }
 
