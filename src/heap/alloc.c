@@ -46,6 +46,15 @@ static void *carve_large(tm__shard *shard, const request *r, bool *zero)
   return tm__heap_fail(r->heap, TM_FAIL_OS);
 }
 
+/* TM_POOL_CACHED: the block that was freed last. */
+static tm__block *cache_pop(tm__row *row)
+{
+  tm__block *block = row->cache;
+  row->cache = block->next;
+  row->cached--;
+  return block;
+}
+
 /* The order matters: first leave to allocate (hooks may run there and change every list), then a
  * block to hand out, then the books. */
 static void *carve_small(tm__shard *shard, const request *r)
@@ -57,11 +66,11 @@ static void *carve_small(tm__shard *shard, const request *r)
   if (ask && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   tm__bin *bin = &row->bins[r->cls];
-  if (!bin->head && !tm__bin_refill(shard, r->pool, r->cls, r->bytes)) {
+  if (!row->cache && !bin->head && !tm__bin_refill(shard, r->pool, r->cls, r->bytes)) {
     tm__ledger_undo(&shard->wire, r->bytes);
     return tm__heap_fail(r->heap, TM_FAIL_OS);
   }
-  tm__block *block = tm__bin_pop(bin);
+  tm__block *block = row->cache ? cache_pop(row) : tm__bin_pop(bin);
   tm__ledger_charge(&bin->books);
   if (ask)
     tm__credit_asked(r->heap, r->bytes);
@@ -185,9 +194,7 @@ void *tm_pool_alloc(tm_pool *pool, size_t n)
   tm__shard *shard = tm__shard_peek(pool->heap);
   tm__row *row = shard->rows[pool->id];
   if (row && row->cache && tm__credit_pass(shard, pool->block_bytes)) {
-    tm__block *block = row->cache;
-    row->cache = block->next;
-    row->cached--;
+    tm__block *block = cache_pop(row);
     tm__ledger_charge(&row->bins[0].books);
     return block;
   }
