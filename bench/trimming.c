@@ -8,6 +8,7 @@
  */
 #include "bench.h"
 
+#include <inttypes.h>
 #include <tidemark/tidemark.h>
 #include <unistd.h>
 
@@ -52,8 +53,9 @@ int main(int argc, char **argv)
   double start = bench_cpu_ns();
   uint64_t said = tm_trim(heap);
   double ms = (bench_cpu_ns() - start) / 1e6;
-  (void)printf("free_bytes=%llu said_bytes=%llu fell_bytes=%llu trim_ms=%.2f\n",
-               (unsigned long long)(stats.free_bytes + stats.dirty_bytes), (unsigned long long)said,
-               (unsigned long long)(before - resident_bytes()), ms);
+  (void)printf("free_bytes=%" PRIu64 " said_bytes=%" PRIu64 " fell_bytes=%" PRIu64
+               " trim_ms=%.2f\n",
+               stats.free_bytes + stats.dirty_bytes, said, before - resident_bytes(), ms);
+  free(blocks);
   return 0;
 }
