@@ -17,8 +17,8 @@ enum { TM_DECAY_MS = 10000 };
 /* Reserves the range (once; later calls return at once). false iff the OS refused every size. */
 TM_HIDDEN bool tm__arena_init(void);
 
-/* The process may have limit_bytes of address space from now on: gives back what of the unused range
- * would be in the way. What is in use stays. It does not grow again when the limit does. */
+/* The process may have limit_bytes of address space from now on: gives back what of the unused
+ * range would be in the way. What is in use stays. It does not grow again when the limit does. */
 TM_HIDDEN void tm__arena_fit(uint64_t limit_bytes);
 
 /* A run of slices whose address is a multiple of `align` slices; -1 iff there is no memory. *zero

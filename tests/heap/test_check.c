@@ -73,7 +73,7 @@ static tm__bin *bin_of(scene *s)
   for (unsigned cls = 0; cls < TM_CLASSES; cls++)
     if (row->bins[cls].active && row->bins[cls].head && row->bins[cls].head->next)
       return &row->bins[cls];
-  must(!"no class has two blocks at hand");
+  must_failed("a class has two blocks at hand", __FILE__, __LINE__);
   return NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * test_compact.c - the hint: only blocks of sparse pages should move, and a host that moves as it is
- * told empties pages; what moving could repair is what the statistics say.
+ * test_compact.c - the hint: only blocks of sparse pages should move, and a host that moves as it
+ * is told empties pages; what moving could repair is what the statistics say.
  */
 #include "heap/compact.h"
 
@@ -179,7 +179,7 @@ static void moving_as_told_empties_pages(void **state)
   }
 }
 
-/* ---- What could be repaired ------------------------------------------------------------------- */
+/* ---- What could be repaired ------------------------------------------------------------------ */
 
 static int compact(void *ctx, const tm_event *event)
 {
@@ -233,7 +233,7 @@ static void the_compact_rung_runs_the_hosts_hook(void **state)
   test_clock_stop();
 }
 
-/* ---- Other threads' blocks -------------------------------------------------------------------- */
+/* ---- Other threads' blocks ------------------------------------------------------------------- */
 
 typedef struct theirs {
   tm_heap *heap;

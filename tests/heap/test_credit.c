@@ -147,7 +147,7 @@ static void exactly_what_fits_is_granted(void **state)
   assert_int_equal(tm_heap_close(many), 0);
 }
 
-/* ---- Several threads hold credit -------------------------------------------------------------- */
+/* ---- Several threads hold credit ------------------------------------------------------------- */
 
 enum { HOLDERS = 8 };
 
@@ -305,7 +305,7 @@ static void a_thread_that_ends_gives_its_credit_back(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
-/* ---- Limits below the footprint --------------------------------------------------------------- */
+/* ---- Limits below the footprint -------------------------------------------------------------- */
 
 static void nothing_is_taken_away(void **state)
 {
@@ -364,7 +364,7 @@ static void refused_by_the_os_costs_no_credit(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
-/* ---- The slack of soft trips ------------------------------------------------------------------ */
+/* ---- The slack of soft trips ----------------------------------------------------------------- */
 
 typedef struct crossing {
   _Atomic(uint64_t) footprint, slack;

@@ -127,7 +127,7 @@ static void another_thread_may_free_and_resize(void **state)
   shadow_drop(&h.made);
 }
 
-/* ---- Mixed families that are let pass --------------------------------------------------------- */
+/* ---- Mixed families that are let pass -------------------------------------------------------- */
 
 static int silent_reports(void **state)
 {

@@ -300,7 +300,7 @@ static void a_block_of_another_heap_is_reported(void **state)
   }
 }
 
-/* ---- Start-up in a process that has nothing ---------------------------------------------------- */
+/* ---- Start-up in a process that has nothing -------------------------------------------------- */
 
 /* Each OS call of start-up fails once, or from then on: requests fail, and later work. */
 static void start_up_with_faults(const void *arg)

@@ -214,7 +214,7 @@ static void a_hook_may_allocate(void **state)
   }
 }
 
-/* ---- The hard limit --------------------------------------------------------------------------- */
+/* ---- The hard limit -------------------------------------------------------------------------- */
 
 /* R4: one emergency round, one retry. */
 static void a_synchronous_heap_collects_before_it_fails(void **state)

@@ -100,7 +100,7 @@ static void exactly_the_live_blocks_are_shown(void **state)
   assert_int_equal(tm_heap_close(s.heap), 0);
 }
 
-/* ---- Blocks that are on their way home -------------------------------------------------------- */
+/* ---- Blocks that are on their way home ------------------------------------------------------- */
 
 static void free_every_other(void *ctx, unsigned index)
 {

@@ -20,7 +20,7 @@ typedef struct parent {
   _Atomic(int) stop;
 } parent;
 
-/* ---- What the parent's other threads do ------------------------------------------------------- */
+/* ---- What the parent's other threads do ------------------------------------------------------ */
 
 static void work_on(void *ctx, unsigned index)
 {
@@ -61,7 +61,7 @@ static void *all_comers(void *arg)
   return NULL;
 }
 
-/* ---- What the child does ---------------------------------------------------------------------- */
+/* ---- What the child does --------------------------------------------------------------------- */
 
 static void be_a_thread(void *ctx, unsigned index)
 {

@@ -78,7 +78,7 @@ static void short_threads_lose_no_byte(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
-/* ---- Heaps beside each other ------------------------------------------------------------------ */
+/* ---- Heaps beside each other ----------------------------------------------------------------- */
 
 /* Each thread has heaps of its own, one after the other, and checks and walks them. */
 static void live_with_own_heaps(void *ctx, unsigned index)
@@ -107,7 +107,7 @@ static void heaps_of_several_threads(void **state)
   books_must_balance(tm_heap_default());
 }
 
-/* ---- The first use of a process ---------------------------------------------------------------- */
+/* ---- The first use of a process -------------------------------------------------------------- */
 
 enum { RACERS = 64 };
 

@@ -21,7 +21,7 @@
 #define must_equal(a, b)                                                                           \
   must_equal_at((uint64_t)(a), (uint64_t)(b), #a " == " #b, __FILE__, __LINE__)
 
-static inline void must_failed(const char *what, const char *file, int line)
+static inline _Noreturn void must_failed(const char *what, const char *file, int line)
 {
   (void)fprintf(stderr, "%s:%d: not so: %s\n", file, line, what);
   abort();
