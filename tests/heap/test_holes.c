@@ -75,6 +75,14 @@ static void survivors_do_not_hold_their_pages(void **unused)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
+/* A block in each `step`-th place of the first `count` that has none. */
+static void fill(tm_heap *heap, size_t count, size_t step, size_t most)
+{
+  for (size_t i = 0; i < count; i += step)
+    if (!blocks[i])
+      make(heap, i, most);
+}
+
 /* Random sizes of all classes come and go between trims; contents and books stay right. */
 static void holes_are_filled_again(void **unused)
 {
@@ -83,17 +91,13 @@ static void holes_are_filled_again(void **unused)
   for (int round = 0; round < 12; round++) {
     size_t most = round % 3 == 0 ? 60000 : round % 3 == 1 ? 6000 : 300;
     size_t count = most > 10000 ? 800 : 6000;
-    for (size_t i = 0; i < count; i++)
-      if (!blocks[i])
-        make(heap, i, most);
+    fill(heap, count, 1, most);
     for (size_t i = 0; i < count; i++)
       if (blocks[i] && below(20))
         end(heap, i);
     (void)tm_trim(heap);
     assert_int_equal(tm_heap_check(heap), 0);
-    for (size_t i = 0; i < count; i += 2)
-      if (!blocks[i])
-        make(heap, i, most);
+    fill(heap, count, 2, most);
     assert_int_equal(tm_heap_check(heap), 0);
   }
   for (size_t i = 0; i < MOST; i++)
