@@ -35,4 +35,6 @@ target_compile_definitions(tidemark-inside INTERFACE
   TM_STRESS_TRIP=$<STREQUAL:${TIDEMARK_STRESS},trip>
   TM_STRESS_OOM=$<STREQUAL:${TIDEMARK_STRESS},oom>)
 # Our exported functions call each other directly: nobody replaces one of them at run time.
-target_compile_options(tidemark-inside INTERFACE -fno-semantic-interposition)
+target_compile_options(tidemark-inside INTERFACE -fno-semantic-interposition
+  # sizes known to be small make gcc inline `rep movs`, which is slower than the call
+  $<$<AND:$<C_COMPILER_ID:GNU>,$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>>:-mstringop-strategy=libcall>)

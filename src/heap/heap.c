@@ -14,14 +14,8 @@
 #include "heap/safepoint.h"
 #include "heap/shard.h"
 
-tm_heap tm__default_heap = {
-    .name = "default",
-    .threads = TM_MANY_THREADS,
-    .is_default = true,
-    .lock = TM__LOCK_INIT,
-    .tags_lock = TM__LOCK_INIT,
-    .handles_lock = TM__LOCK_INIT,
-};
+/* Zero until start-up, so that it lies in .bss: a small program touches a few of its pages only. */
+tm_heap tm__default_heap;
 
 static struct {
   tm__lock lock;
@@ -83,6 +77,13 @@ static bool startup_locked(void)
 {
   /* What needs no memory comes first, once: without any, the default heap refuses, but answers. */
   if (!atomic_load(&table.count)) {
+    tm_heap *heap = &tm__default_heap;
+    tm__name_copy(heap->name, sizeof heap->name, "default");
+    heap->threads = TM_MANY_THREADS;
+    heap->is_default = true;
+    tm__lock_init(&heap->lock);
+    tm__lock_init(&heap->tags_lock);
+    tm__lock_init(&heap->handles_lock);
     tm__pools_init(&tm__default_heap);
     (void)tm__safepoint_init(&tm__default_heap, NULL);
     atomic_store(&table.heaps[0], &tm__default_heap);

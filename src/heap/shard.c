@@ -9,10 +9,7 @@
 #include "heap/holes.h"
 #include "heap/page.h"
 
-tm__shard tm__empty_shard = {
-    .rows = {&tm__empty_shard.own[0], &tm__empty_shard.own[1], &tm__empty_shard.own[2],
-             &tm__empty_shard.own[3]},
-};
+tm__shard tm__empty_shard; /* all zero: it lies in .bss and is hardly touched */
 _Atomic(tm__shard *) tm__shard_table[TM_SHARDS_MAX + 1];
 TM_TLS tm__shard *tm__self = &tm__empty_shard;
 static TM_TLS tm__shard *others; /* of heaps with many threads, but not the default */
