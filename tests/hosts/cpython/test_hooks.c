@@ -115,11 +115,11 @@ static void the_counted_trigger_is_stretched_once(void **state)
   (void)state;
   start_again(700, 10, 10);
   tm__cpython_thresholds_keep(false);
-  assert_int_equal(fake.thresholds[0], 9000);
+  assert_int_equal(fake.thresholds[0], 2000);
   assert_int_equal(fake.thresholds[1], 10);
   assert_int_equal(fake.thresholds[2], 1000000);
   tm__cpython_thresholds_keep(false);
-  assert_int_equal(fake.thresholds[0], 9000);
+  assert_int_equal(fake.thresholds[0], 2000);
 }
 
 static void the_programs_own_thresholds_win(void **state)
@@ -149,12 +149,12 @@ static void thresholds_that_are_off_or_wider_stay(void **state)
 static void where_we_see_half_they_are_put_back(void **state)
 {
   (void)state;
-  start_again(2000, 10, 10);
+  start_again(700, 10, 10);
   tm__cpython_thresholds_keep(true); /* from the start */
-  assert_int_equal(fake.thresholds[0], 2000);
+  assert_int_equal(fake.thresholds[0], 700);
   tm__cpython_thresholds_keep(false);
   tm__cpython_thresholds_keep(true); /* later */
-  assert_int_equal(fake.thresholds[0], 2000);
+  assert_int_equal(fake.thresholds[0], 700);
   assert_int_equal(fake.thresholds[1], 10);
   assert_int_equal(fake.thresholds[2], 10);
 }

