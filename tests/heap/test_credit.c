@@ -271,6 +271,7 @@ static void the_rest_can_be_one_block(void **state)
 static void lower_the_limit(holding *h)
 {
   must(tm_limit_set(h->heap, TM_HARD, (int64_t)books_stats(h->heap).live_bytes + 160) == 0);
+  must_equal(books_stats(h->heap).slack_bytes, 0); /* nothing is out */
 }
 
 static void inform_nearly_all(holding *h)

@@ -303,6 +303,67 @@ static void threads_compact_each_others_blocks(void **state)
   assert_int_equal(tm_heap_close(many), 0);
 }
 
+/* The owner compacts while another thread has blocks locked, reads them, and lets them go. */
+typedef struct shared {
+  tm_heap *heap;
+  tm_handle handles[MOVED];
+  pthread_barrier_t sparse;
+  _Atomic(int) reading;
+} shared;
+
+static void compact_on(shared *s)
+{
+  make_sparse(s->heap, s->handles);
+  (void)pthread_barrier_wait(&s->sparse);
+  while (atomic_load(&s->reading)) {
+    tm_handle more[200];
+    for (int i = 0; i < 200; i++) /* new holes for the next pass */
+      more[i] = handle_of(s->heap, BYTES);
+    (void)tm_handles_compact(s->heap);
+    for (int i = 0; i < 200; i++)
+      must(tm_handle_free(s->heap, more[i]) == 0);
+  }
+}
+
+static void read_on(shared *s)
+{
+  test_random r = {5};
+  (void)pthread_barrier_wait(&s->sparse);
+  for (int i = 0; i < (TEST_SANITIZED ? 20000 : 200000); i++) {
+    unsigned at = (unsigned)random_below(&r, MOVED / KEEP) * KEEP;
+    const unsigned char *p = tm_handle_lock(s->heap, s->handles[at]);
+    must(p != NULL && p[0] == (at & 255));
+    for (int k = 0; k < 20; k++)
+      must_equal(p[(unsigned)k * 10], at & 255);
+    must(tm_handle_unlock(s->heap, s->handles[at]) == 0);
+  }
+  atomic_store(&s->reading, 0);
+}
+
+static void compact_or_read(void *ctx, unsigned index)
+{
+  if (index)
+    read_on(ctx);
+  else
+    compact_on(ctx);
+}
+
+static void what_is_being_read_does_not_move(void **state)
+{
+  (void)state;
+  static shared s;
+  tm_heap_config config;
+  tm_heap_config_init(&config);
+  config.threads = TM_MANY_THREADS;
+  assert_int_equal(tm_heap_new(&s.heap, &config), 0);
+  (void)pthread_barrier_init(&s.sparse, NULL, 2);
+  atomic_store(&s.reading, 1);
+  threads_run(2, compact_or_read, &s);
+  (void)pthread_barrier_destroy(&s.sparse);
+  books_must_balance(s.heap);
+  assert_int_equal(tm_heap_close(s.heap), 0);
+}
+
 #define ON_A_HEAP(test) cmocka_unit_test_setup_teardown(test, new_heap, close_heap)
 
 int main(void)
@@ -319,6 +380,7 @@ int main(void)
       ON_A_HEAP(locked_blocks_stay),
       ON_A_HEAP(compaction_at_the_limit_loses_nothing),
       cmocka_unit_test(threads_compact_each_others_blocks),
+      cmocka_unit_test(what_is_being_read_does_not_move),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <tidemark/inform.h>
 
 #include "heap/arena.h"
+#include "heap/credit.h"
 #include "misuse/crime.h"
 #include "support/books.h"
 #include "support/shadow.h"
@@ -303,6 +304,9 @@ static void check_failure(const fault_case *c, scene *s, const test_books *befor
   if (c->call->keeps)
     books_must_equal(before, &after);
   content_must_stand(s);
+  /* and no credit either: what was drawn for the request has been given back */
+  tm__credit_revoke(s->heap);
+  must_equal(atomic_load(&s->heap->limit_sum), after.stats.live_bytes);
 }
 
 static void run_case(const void *arg)
