@@ -24,13 +24,18 @@ LENIENT = "--checks=-clang-analyzer-*,-readability-function-size,-bugprone-macro
     "-bugprone-branch-clone"
 
 
+# gcc may have built it; clang does not know these.
+GCC_ONLY = ("-mstringop-strategy=",)
+
+
 def commands(build, folders):
-    """{file: compiler arguments}, once per file."""
+    """{file: compiler arguments}, once per file, as clang understands them."""
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = Path(entry["file"])
         if any(path.is_relative_to(ROOT / folder) for folder in folders):
-            found.setdefault(path, shlex.split(entry["command"])[1:])
+            found.setdefault(path, [argument for argument in shlex.split(entry["command"])[1:]
+                                    if not argument.startswith(GCC_ONLY)])
     return found
 
 
@@ -46,10 +51,10 @@ def fingerprint(path, arguments, rules):
     return digest.hexdigest() if run.returncode == 0 else None
 
 
-def look(build, path, mark):
+def look(path, arguments, mark):
     """(clean, what was found)"""
     lenient = [] if path.is_relative_to(ROOT / "src") else [LENIENT]
-    run = subprocess.run([TIDY, "--quiet", "-p", str(build), *lenient, str(path)],
+    run = subprocess.run([TIDY, "--quiet", *lenient, str(path), "--", *arguments],
                          capture_output=True, text=True)
     noise = ("warnings generated", "Suppressed", "Use -header-filter", "warnings treated as errors")
     lines = [line for line in (run.stdout + run.stderr).splitlines()
@@ -72,9 +77,10 @@ def main():
     jobs = min(os.cpu_count() or 1, 4)
     with ThreadPoolExecutor(jobs) as pool:
         prints = list(pool.map(lambda item: fingerprint(*item, rules), files.items()))
-        todo = [(path, marks / key if key else None) for path, key in zip(files, prints)
+        todo = [(path, arguments, marks / key if key else None)
+                for (path, arguments), key in zip(files.items(), prints)
                 if not key or not (marks / key).exists()]
-        results = list(pool.map(lambda item: look(build, *item), todo))
+        results = list(pool.map(lambda item: look(*item), todo))
     bad = [text for clean, text in results if not clean]
     for text in bad:
         print(text)
