@@ -24,7 +24,7 @@ static struct {
   uint32_t tables_top; /* slices whose tags and pages are committed */
   tm__spans free, dirty;
   tm__decay decay;
-  uint64_t next_tick_ns;
+  uint64_t dirty_low; /* least dirty bytes since the last tick */
   char *meta, *meta_end;
   tm__counter dirty_bytes, meta_bytes;
   _Atomic(uint64_t) next_purge_ns;
@@ -231,7 +231,9 @@ static bool raise_top(uint32_t want)
 
 static void publish_dirty(void)
 {
-  tm__counter_set(&arena.dirty_bytes, arena.dirty.count << TM_SLICE_SHIFT);
+  uint64_t bytes = arena.dirty.count << TM_SLICE_SHIFT;
+  tm__counter_set(&arena.dirty_bytes, bytes);
+  arena.dirty_low = bytes < arena.dirty_low ? bytes : arena.dirty_low;
 }
 
 /* Takes a run out of the free set; returns the bytes that the OS must newly back. */
@@ -388,13 +390,18 @@ uint64_t tm__arena_tick(uint64_t now_ns)
     return 0;
   tm__lock_acquire(&arena.lock);
   uint64_t epoch_ns = arena.decay.window_ns / TM_DECAY_EPOCHS;
-  uint64_t limit = tm__decay_limit(&arena.decay, now_ns, arena.dirty.count << TM_SLICE_SHIFT);
+  uint64_t dirty = arena.dirty.count << TM_SLICE_SHIFT;
+  /* What was taken and came back since the last tick is new dirt, though the level is the same. */
+  if (arena.dirty_low < arena.decay.dirty_bytes)
+    arena.decay.dirty_bytes = arena.dirty_low;
+  arena.dirty_low = dirty;
+  uint64_t limit = tm__decay_limit(&arena.decay, now_ns, dirty);
   atomic_store(&arena.next_purge_ns, now_ns + epoch_ns);
   tm__lock_release(&arena.lock);
   uint64_t purged = tm__arena_purge(limit, NULL);
   if (purged) { /* what is freed from now on is new dirt */
     tm__lock_acquire(&arena.lock);
-    arena.decay.dirty_bytes = arena.dirty.count << TM_SLICE_SHIFT;
+    arena.decay.dirty_bytes = arena.dirty_low = arena.dirty.count << TM_SLICE_SHIFT;
     tm__lock_release(&arena.lock);
   }
   return purged;

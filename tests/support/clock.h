@@ -15,18 +15,25 @@ static inline uint64_t test_clock_now(void *ctx)
   return atomic_load(&clock->now_ns);
 }
 
+/* As far as any clock of this program was moved: time never runs back, also between two tests. */
+static _Atomic(uint64_t) test_clock_furthest_ns;
+
 /* Puts the clock in, at the next multiple of 10 s: what was stamped before lies in the past, and
  * the phase of anything periodic is the same in every run. */
 static inline void test_clock_start(test_clock *clock)
 {
   tm__os_clock_set(NULL, NULL);
-  atomic_store(&clock->now_ns, (tm__os_now_ns() / 10000000000u + 1) * 10000000000u);
+  uint64_t now = tm__os_now_ns(), furthest = atomic_load(&test_clock_furthest_ns);
+  now = now > furthest ? now : furthest;
+  atomic_store(&clock->now_ns, (now / 10000000000u + 1) * 10000000000u);
   tm__os_clock_set(test_clock_now, clock);
 }
 
 static inline void test_clock_move_ms(test_clock *clock, uint64_t ms)
 {
-  atomic_fetch_add(&clock->now_ns, ms * 1000000);
+  uint64_t now = atomic_fetch_add(&clock->now_ns, ms * 1000000) + ms * 1000000;
+  if (now > atomic_load(&test_clock_furthest_ns))
+    atomic_store(&test_clock_furthest_ns, now);
 }
 
 static inline void test_clock_stop(void)
