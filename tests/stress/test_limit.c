@@ -203,12 +203,15 @@ static void a_moving_limit_is_never_exceeded(void **state)
   (void)state;
   pthread_t changer;
   scene s = {.heap = heap_for_many()};
-  assert_int_equal(tm_limit_set(s.heap, TM_HARD, 3 * MIB), 0);
-  atomic_store(&s.room, 3 * MIB);
-  atomic_store(&s.working, THREADS);
-  must(pthread_create(&changer, NULL, change_on, &s) == 0);
-  threads_run(THREADS, work, &s);
-  must(pthread_join(changer, NULL) == 0);
+  /* Again where the changer hardly got a processor. */
+  for (int round = 0; round < 50 && atomic_load(&s.version) <= 10; round++) {
+    assert_int_equal(tm_limit_set(s.heap, TM_HARD, 3 * MIB), 0);
+    atomic_store(&s.room, 3 * MIB);
+    atomic_store(&s.working, THREADS);
+    must(pthread_create(&changer, NULL, change_on, &s) == 0);
+    threads_run(THREADS, work, &s);
+    must(pthread_join(changer, NULL) == 0);
+  }
   assert_true(atomic_load(&s.version) > 10);
   assert_true(atomic_load(&s.refused) > 100);
   assert_int_equal(tm_footprint(s.heap), 0);
