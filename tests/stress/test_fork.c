@@ -90,8 +90,7 @@ static void be_a_child(parent *p)
   for (int i = 0; i < SHARED; i++)
     shadow_keep(&s.shadow, p->shared[i]); /* allocated by the parent, and by its threads */
   storm_calm(&s);
-  if (!TEST_TSAN) /* it cannot follow threads of a child of threads */
-    threads_run(2, be_a_thread, p->heap);
+  threads_run(2, be_a_thread, p->heap);
   must_not_be_accused(p->heap);
   tm_inform(p->heap, "child", 10);
   must(tm_limit_set(p->heap, TM_HARD, 1 << 30) == 0);
@@ -191,8 +190,8 @@ static void the_child_of_a_quiet_process_is_exact(void **state)
 
 static void forks_among_working_threads(tm_heap *heap)
 {
-  if (TEST_ASAN) {
-    print_message("SKIP: AddressSanitizer's own allocator stays locked in such a child\n");
+  if (TEST_SANITIZED) {
+    print_message("SKIP: a sanitizer's own allocator can stay locked in such a child\n");
     skip();
   }
   static parent p;

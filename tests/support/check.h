@@ -60,6 +60,5 @@ static inline void must_equal_at(uint64_t a, uint64_t b, const char *what, const
 #else
 #define TEST_SANITIZED 0
 #endif
-#define TEST_ASAN (TEST_SANITIZED && !TEST_TSAN)
 
 #endif
