@@ -221,8 +221,6 @@ static void dirt_decays_by_the_clock(void **state)
     double x = (double)ms / TM_DECAY_MS,
            want = x >= 1 ? 0 : burst_bytes * (1 - x * x * (3 - 2 * x));
     double have = (double)books_stats(d).dirty_bytes;
-    if (!(have <= want + burst_bytes * 0.08))
-      fprintf(stderr, "ms %lu have %f want %f burst %f\n", ms, have, want, burst_bytes);
     assert_true(have <= want + burst_bytes * 0.08);
     assert_true(have >= want - burst_bytes * 0.08);
     test_clock_move_ms(&clock, 100);

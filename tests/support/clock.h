@@ -18,14 +18,14 @@ static inline uint64_t test_clock_now(void *ctx)
 /* As far as any clock of this program was moved: time never runs back, also between two tests. */
 static _Atomic(uint64_t) test_clock_furthest_ns;
 
-/* Puts the clock in, at the next multiple of 10 s: what was stamped before lies in the past, and
- * the phase of anything periodic is the same in every run. */
+/* Puts the clock in, at the next but one multiple of 10 s: what was stamped before lies a decay
+ * window or more in the past, and the phase of anything periodic is the same in every run. */
 static inline void test_clock_start(test_clock *clock)
 {
   tm__os_clock_set(NULL, NULL);
   uint64_t now = tm__os_now_ns(), furthest = atomic_load(&test_clock_furthest_ns);
   now = now > furthest ? now : furthest;
-  atomic_store(&clock->now_ns, (now / 10000000000u + 1) * 10000000000u);
+  atomic_store(&clock->now_ns, (now / 10000000000u + 2) * 10000000000u);
   tm__os_clock_set(test_clock_now, clock);
 }
 
