@@ -5,6 +5,7 @@
 #include "heap/credit.h"
 #include "heap/fast.h"
 #include "heap/large.h"
+#include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/safepoint.h"
 
@@ -52,6 +53,7 @@ static tm__block *cache_pop(tm__row *row)
   tm__block *block = row->cache;
   row->cache = block->next;
   row->cached--;
+  tm__bin_skip_alloc(&row->bins[0]);
   return block;
 }
 

@@ -2,10 +2,12 @@
  * check.c - the proof of the books: what is found on the pages against what was counted.
  *
  *   per pool   blocks and bytes on pages == allocs - frees, by the ledger
+ *   per bin    |head| == base + frees - allocs
  *   per page   out == carved - |free| - in holes,  |free| <= carved <= reserved
  *   per heap   SUM spans == span_bytes,  SUM usable == usable_bytes,  pages == page_count
  */
 #include "base/assert.h"
+#include "heap/bin.h"
 #include "heap/books.h"
 #include "heap/heap.h"
 #include "heap/holes.h"
@@ -80,6 +82,19 @@ static void compare(tm_heap *heap, found *f)
   differ(f, "pages", f->pages, tm__counter_read(&heap->page_count), heap);
 }
 
+/* Only what the picture knows to be free is followed: a thread may be at work. */
+static void count_bins(const tm__picture *picture, const tm__row *row, found *f)
+{
+  for (unsigned cls = 0; row && cls < TM_CLASSES; cls++) {
+    const tm__bin *bin = &row->bins[cls];
+    uint64_t length = 0, most = tm__bin_length(bin);
+    for (const tm__block *b = bin->head; b && length <= most; b = b->next, length++)
+      if (!tm__inside(b) || tm__slice_of(b) >= picture->top || !tm__picture_free(picture, b))
+        break;
+    differ(f, "blocks of a bin", length, most, bin->head);
+  }
+}
+
 /* ---- Motion --------------------------------------------------------------------------------- */
 
 static uint64_t motion_of(const tm_heap *heap)
@@ -111,6 +126,9 @@ static int look(tm_heap *heap, found *f)
     count_page(&picture, page, f);
   if (!f->wrong)
     compare(heap, f);
+  for (tm__shard *s = atomic_load(&heap->shards); s && !f->wrong; s = s->next)
+    for (unsigned pool = 0; pool < atomic_load(&heap->pool_count); pool++)
+      count_bins(&picture, s->rows[pool], f);
   tm__picture_drop(&picture);
   if (motion_of(heap) != before)
     return TM_EBUSY;

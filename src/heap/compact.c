@@ -1,6 +1,7 @@
 /* compact.c - see compact.h: density, hints for hosts that move their own blocks. */
 #include "heap/compact.h"
 
+#include "heap/bin.h"
 #include "heap/page.h"
 #include "heap/shard.h"
 
@@ -52,7 +53,7 @@ uint64_t tm__compact_fixable(tm_heap *heap, uint64_t freed_bytes)
  * to the front of the queue, where refills look. Made anew after as many questions as there are
  * blocks in play, so a question is O(1) on the average.
  */
-enum { DENSITIES = 32, PARTS = 64 };
+enum { DENSITIES = 32, PARTS = 64, DIRECT_FREES = 64 };
 
 static uint32_t density_of(const tm_page *page)
 {
@@ -138,10 +139,15 @@ int tm_should_move(const void *p)
   tm__row *row = page->shard->rows[tm__tag_pool(tag)];
   tm__queue *queue = &row->queues[tm__tag_class(tag)];
   bool queued = page->prev || page->next || queue->first == page;
-  if (!queued || page->asleep || queue->length < 2 || page == row->bins[tm__tag_class(tag)].active)
+  if (!queued || page->asleep || queue->length < 2)
     return 0;
-  if (queue->plan_left == 0)
+  if (queue->plan_left == 0) {
+    tm__bin_flush(page->shard, tm__tag_pool(tag), tm__tag_class(tag));
     plan(queue);
+  }
   queue->plan_left--;
+  /* What the host frees now must not be handed out again: it goes home to the page it leaves. */
+  queue->direct = DIRECT_FREES;
+  row->bins[tm__tag_class(tag)].room = 0;
   return !stays(queue, page);
 }

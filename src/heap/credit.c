@@ -118,17 +118,21 @@ static uint64_t exact(tm_heap *heap)
 }
 
 /* Two numbers that the footprint was below: the first counts what is being carved, the second what
- * was freed while it was added up. The smaller one is nearer. */
-static uint64_t level_locked(tm_heap *heap)
+ * was freed while it was added up. The smaller one is nearer; the second, which is dearer, is not
+ * asked for when the first is not above what the caller cares for. */
+static uint64_t level_locked(tm_heap *heap, uint64_t care_above)
 {
-  uint64_t asked = exact(heap), booked = tm__books_footprint(heap);
+  uint64_t asked = exact(heap);
+  if (asked <= care_above)
+    return asked;
+  uint64_t booked = tm__books_footprint(heap);
   return asked < booked ? asked : booked;
 }
 
 uint64_t tm__credit_level(tm_heap *heap)
 {
   tm__lock_acquire(&heap->lock);
-  uint64_t level = level_locked(heap);
+  uint64_t level = level_locked(heap, 0);
   tm__lock_release(&heap->lock);
   raise_peak(heap, level);
   return level;
@@ -199,8 +203,9 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
   }
   uint64_t after = (uint64_t)granted(heap) + bytes;
   bool crossed = TM_STRESS_TRIP;
-  if (after >= trip || after - bytes > tm__counter_read(&heap->peak_bytes)) {
-    uint64_t level = level_locked(heap);
+  uint64_t peak = tm__counter_read(&heap->peak_bytes), below_trip = trip > bytes ? trip - bytes : 0;
+  if (after >= trip || after - bytes > peak) {
+    uint64_t level = level_locked(heap, peak < below_trip ? peak : below_trip);
     crossed |= level + bytes >= trip;
     raise_peak(heap, level); /* without the request: it can still fail */
     after = (uint64_t)granted(heap) + bytes;

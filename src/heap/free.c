@@ -7,7 +7,9 @@
 #include "base/assert.h"
 #include "heap/fast.h"
 #include "heap/large.h"
+#include "heap/page.h"
 #include "heap/pool.h"
+#include "heap/remote.h"
 
 /* ---- Reports -------------------------------------------------------------------------------- */
 
@@ -101,16 +103,23 @@ tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizi
 
 bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const void *p)
 {
-  const tm_page *page = found->page;
   if (tm__tag_kind(found->tag) == TM_KIND_LARGE)
     return false; /* its run is free then, and its tag says so */
-  if (page->shard == shard) {
-    const tm__row *row = shard->rows[found->pool];
-    return row->bins[tm__tag_class(found->tag)].head == p || page->free == p || row->cache == p;
-  }
   const tm__row *row = shard->rows[found->pool];
-  return shard->out[page->shard->id % TM_OUT_SLOTS].first == p ||
-         (row && row->bins[tm__tag_class(found->tag)].head == p);
+  if (row && (row->bins[tm__tag_class(found->tag)].head == p || row->cache == p))
+    return true;
+  return found->page->shard == shard ? found->page->free == p
+                                     : shard->out[tm__remote_slot(found->tag)].first == p;
+}
+
+void tm__block_put(tm__shard *shard, const tm__found *found, tm__block *block)
+{
+  if (found->page->shard != shard)
+    tm__remote_gather(shard, found->tag, block);
+  else if (found->page->slices > 1)
+    tm__page_put(found->page, block);
+  else
+    tm__bin_give(shard, found->pool, tm__tag_class(found->tag), block);
 }
 
 static void free_block(tm__shard *shard, const tm__found *found, void *p)
@@ -125,8 +134,9 @@ static void free_block(tm__shard *shard, const tm__found *found, void *p)
   if (tm__freed_just_now(shard, found, p))
     tm__fatal("double free: %p, %u bytes", p, found->page->block_bytes);
   unsigned cls = tm__tag_class(found->tag);
-  tm__block_put(shard, found->page, p);
   tm__row_mark(row, cls);
+  tm__block_put(shard, found, p);
+  tm__bin_skip_free(&row->bins[cls]);
   tm__ledger_refund(&row->bins[cls].books);
 }
 
@@ -144,38 +154,42 @@ TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
   errno = saved;
 }
 
-/* A block of another thread's shard, of this heap and pool: the ordinary case of a free that is
- * not fast. Only the tag and the owner's quiet line are read; its page is being worked on. */
-static bool free_remote(tm__shard *shard, unsigned pool, void *p)
+/* Where a block of another thread goes that shares its cache lines. */
+static bool free_shy(tm__shard *shard, tm__row *row, tm__tag tag, tm__block *block)
+{
+  tm__bin *bin = &row->bins[tm__tag_class(tag)];
+  if (shard->out[tm__remote_slot(tag)].first == block)
+    return false;
+  tm__row_mark(row, tm__tag_class(tag));
+  tm__remote_gather(shard, tag, block);
+  tm__bin_skip_free(bin);
+  tm__ledger_refund(&bin->books);
+  bin->shy++;
+  return true;
+}
+
+TM_NOINLINE bool tm__free_far(tm__shard *shard, unsigned pool, void *p)
 {
   tm__tag tag = tm__tag_read(tm__slice_of(p));
-  if (!tm__tag_paged(tag) || tm__tag_pool(tag) != pool || shard == &tm__empty_shard)
-    return false;
-  tm__shard *owner =
+  const tm__shard *owner =
       atomic_load_explicit(&tm__shard_table[tm__tag_shard(tag)], memory_order_acquire);
-  if (owner == shard || owner->heap != shard->heap)
+  tm__bin *bin = tm__bin_at(&shard->own[pool], tag >> 50);
+  tm__block *block = p;
+  if ((tag & 0xff0000ff) != tm__tag_make(TM_KIND_PAGE, 0, pool, 0) ||
+      tm_unlikely(owner->heap != shard->heap) || tm_unlikely(owner == shard) ||
+      tm_unlikely(!tm__divides(tm__class_inverse[tag >> 56], (uint16_t)(uintptr_t)p)) ||
+      tm_unlikely(block == bin->head))
     return false;
-  unsigned cls = tm__tag_class(tag);
-  uint32_t offset = (uint32_t)((char *)p - tm__page_address(tm__page_of(p, tag)));
-  if (!tm__divides(tm__class_inverse[cls], offset) ||
-      shard->out[owner->id % TM_OUT_SLOTS].first == p)
-    return false;
-  tm__row *row = &shard->own[pool];
-  tm__bin *bin = &row->bins[cls];
-  uint32_t bytes = tm__class_bytes[cls];
-  if (p == bin->head)
-    return false;
-  /* It is in this core's cache now: this thread's next request of the size should get it. Bounded,
-   * so that a thread that only frees sends nearly everything home. */
-  if (bin->lent_bytes < TM_LENT_BYTES && bytes >= TM_LENT_LEAST && bin->active) {
-    ((tm__block *)p)->next = bin->head;
-    bin->head = p;
-    bin->lent_bytes += bytes;
-  } else {
-    tm__shard_gather(shard, owner, p, bytes);
-  }
-  tm__row_mark(row, cls);
+  if (tm_unlikely(tag >> 56 < TM_SHY_CLASSES) && bin->shy < TM_SHY_FREES)
+    return free_shy(shard, &shard->own[pool], tag, block);
+  /* It is in this core's cache now: this thread's next request of the size should get it. */
+  block->next = bin->head;
+  bin->head = block;
+  bin->foreign = 1;
+  bin->far_key = tm__tag_key(tag); /* the next ones of this owner take the fast path */
   tm__ledger_refund(&bin->books);
+  if (tm_unlikely(--bin->room < 0))
+    tm__bin_overflow(shard, pool, (unsigned)(tag >> 56));
   return true;
 }
 
@@ -183,7 +197,7 @@ void tm__free_slow(tm_heap *heap, unsigned pool, void *p)
 {
   if (!p)
     return;
-  if (pool < TM_POOLS_BUILT_IN && tm__inside(p) && free_remote(tm__shard_peek(heap), pool, p))
+  if (pool < TM_POOLS_BUILT_IN && tm__inside(p) && tm__free_far(tm__shard_peek(heap), pool, p))
     return;
   free_start(heap, pool, p);
 }
@@ -209,6 +223,7 @@ void tm_pool_free(tm_pool *pool, void *p)
     ((tm__block *)p)->next = row->cache;
     row->cache = p;
     row->cached++;
+    tm__bin_skip_free(&row->bins[0]);
     tm__ledger_refund(&row->bins[0].books);
   } else {
     free_block(shard, &found, p);

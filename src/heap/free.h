@@ -19,4 +19,8 @@ TM_HIDDEN tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, b
 /* true iff p is the block that was freed last here: a second free of it, or a resize, is seen. */
 TM_HIDDEN bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const void *p);
 
+/* The block, which is not large, goes where a freed block goes: its pages, this thread's list, its
+ * owner. Without the books. */
+TM_HIDDEN void tm__block_put(tm__shard *shard, const tm__found *found, tm__block *block);
+
 #endif

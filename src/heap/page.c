@@ -3,7 +3,9 @@
 
 #include "base/assert.h"
 #include "heap/arena.h"
+#include "heap/bin.h"
 #include "heap/holes.h"
+#include "heap/remote.h"
 #include "heap/shard.h"
 
 /* ---- The queue of pages with room ----------------------------------------------------------- */
@@ -11,11 +13,6 @@
 static tm__queue *queue_of(const tm_page *page, tm__tag tag)
 {
   return &page->shard->rows[tm__tag_pool(tag)]->queues[tm__tag_class(tag)];
-}
-
-static tm__bin *bin_of(const tm_page *page, tm__tag tag)
-{
-  return &page->shard->rows[tm__tag_pool(tag)]->bins[tm__tag_class(tag)];
 }
 
 void tm__queue_push(tm__queue *queue, tm_page *page)
@@ -42,24 +39,6 @@ static void queue_remove(tm__queue *queue, tm_page *page)
     queue->last = page->prev;
   page->next = page->prev = NULL;
   queue->length--;
-}
-
-/* The tag tells free() whether the page is its bin's active one; a page of several slices is
- * found the slow way. */
-static void tag_kind_set(const tm_page *page, unsigned kind)
-{
-  uint32_t slice = tm__page_slice(page);
-  tm__tag tag = tm__tag_read(slice);
-  if (tm__tag_kind(tag) == TM_KIND_MEDIUM)
-    return;
-  tag = (tag & ~((tm__tag)255 << 24)) | (tm__tag)kind << 24;
-  atomic_store_explicit(&tm__arena.tags[slice], tag, memory_order_relaxed);
-}
-
-static void activate(tm__bin *bin, tm_page *page)
-{
-  bin->active = page;
-  tag_kind_set(page, TM_KIND_ACTIVE);
 }
 
 /* ---- The states of a page ------------------------------------------------------------------- */
@@ -103,17 +82,19 @@ static void page_release(tm_page *page)
   tm__shared_add(&heap->released_bytes, tm__arena_release(tm__page_slice(page), slices, false));
 }
 
-void tm__page_attend(tm_page *page)
+/* So many blocks came home that the owner must look: a full page has room again, or a page is
+ * empty. */
+TM_NOINLINE static void page_attend(tm_page *page)
 {
-  tm__tag tag = tm__tag_read(tm__page_slice(page));
-  tm__queue *queue = queue_of(page, tag);
-  if (page->asleep) {
-    page_awake(page);
+  tm__queue *queue = queue_of(page, tm__tag_read(tm__page_slice(page)));
+  bool woken = page->asleep != 0;
+  page_awake(page);
+  if (page == queue->active)
+    return; /* the next refill takes what is home */
+  if (woken)
     tm__queue_push(queue, page);
+  if (page->wait)
     return;
-  }
-  if (page == bin_of(page, tag)->active)
-    return; /* only a flush gets here: its blocks are all in the bin or home */
   /* Empty. The last page with room stays, so that a block that comes and goes does not make and
    * unmake a page each time; runs for medium blocks are too big for that. */
   if (queue->length == 1 && queue->first == page && page->slices == 1)
@@ -124,22 +105,25 @@ void tm__page_attend(tm_page *page)
   page_release(page);
 }
 
-void tm__page_put(tm_page *page, tm__block *block)
+void tm__page_put_run(tm_page *page, tm__block *first, tm__block *last, uint32_t count)
 {
-  tm__tag tag = tm__tag_read(tm__page_slice(page));
-  tm__bin *bin = bin_of(page, tag);
-  if (page == bin->active) {
-    block->next = bin->head;
-    bin->head = block;
+  last->next = page->free;
+  page->free = first;
+  if (tm_likely(page->wait > count)) {
+    page->wait -= count;
     return;
   }
-  block->next = page->free;
-  page->free = block;
-  if (--page->wait == 0)
-    tm__page_attend(page);
+  page->asleep -= count - page->wait;
+  page->wait = 0;
+  page_attend(page);
 }
 
-/* ---- Refilling a bin ------------------------------------------------------------------------ */
+void tm__page_put(tm_page *page, tm__block *block)
+{
+  tm__page_put_run(page, block, block, 1);
+}
+
+/* ---- Supplying a bin ------------------------------------------------------------------------ */
 
 static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
 {
@@ -169,47 +153,46 @@ static bool has_room(const tm_page *page)
 }
 
 /* Makes the next blocks of a page, in address order: one OS page of them, or one big block. */
-static tm__block *carve(tm_page *page)
+static tm__block *carve(tm_page *page, uint32_t *count)
 {
-  uint32_t count;
   if (page->holes) {
-    tm__block *filled = tm__holes_fill(page, &count);
-    page->wait += count;
+    tm__block *filled = tm__holes_fill(page, count);
+    page->wait += *count;
     return filled;
   }
-  uint32_t left = page->reserved - page->carved;
-  count = TM_CARVE_BYTES / page->block_bytes;
-  count = count == 0 ? 1 : count < left ? count : left;
+  uint32_t left = page->reserved - page->carved, some = TM_CARVE_BYTES / page->block_bytes;
+  some = some == 0 ? 1 : some < left ? some : left;
   char *at = tm__page_address(page) + (size_t)page->carved * page->block_bytes;
   tm__block *first = (tm__block *)(void *)at;
-  for (uint32_t i = 1; i < count; i++, at += page->block_bytes)
+  for (uint32_t i = 1; i < some; i++, at += page->block_bytes)
     ((tm__block *)(void *)at)->next = (tm__block *)(void *)(at + page->block_bytes);
   ((tm__block *)(void *)at)->next = NULL;
-  page->carved += count;
-  page->wait += count;
+  page->carved += some;
+  page->wait += some;
+  *count = some;
   return first;
 }
 
-/* Hands a page's free blocks to the bin. */
-static void take_home(tm__bin *bin, tm_page *page)
+/* A page's free blocks, all of them. */
+static tm__block *take_home(tm_page *page, uint32_t *count)
 {
+  tm__block *list = page->free;
   uint32_t out = out_of(page);
-  bin->head = page->free;
   page->free = NULL;
   page->wait = page->carved - tm__holes_blocks(page);
   page->asleep = 0;
-  tm_assert(page->wait > out);
-  (void)out;
+  *count = page->wait - out;
+  tm_assert(*count > 0);
+  return list;
 }
 
 /* The active page has nothing left to hand out: where does it belong now? */
-static void deactivate(tm__bin *bin, tm__queue *queue)
+static void deactivate(tm__queue *queue)
 {
-  tm_page *page = bin->active;
-  bin->active = NULL;
+  tm_page *page = queue->active;
+  queue->active = NULL;
   if (!page)
     return;
-  tag_kind_set(page, TM_KIND_PAGE);
   if (has_room(page))
     tm__queue_push(queue, page);
   else
@@ -235,95 +218,38 @@ static tm_page *pick(const tm__queue *queue)
   return best;
 }
 
-bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
+tm__block *tm__pages_supply(tm__shard *shard, unsigned pool, unsigned cls, uint32_t *count)
 {
   tm__row *row = shard->rows[pool];
-  tm__bin *bin = &row->bins[cls];
   tm__queue *queue = &row->queues[cls];
-  tm__row_mark(row, cls);
-  bin->block_bytes = bytes;
-  bin->inverse = tm__inverse_of(bytes);
-  bin->lent_bytes = 0;
-  if (atomic_load_explicit(&shard->remote, memory_order_relaxed) && tm__shard_drain(shard) &&
-      bin->head)
-    return true;
-
-  tm_page *page = pick(queue), *active = bin->active;
-  if (active && has_room(active) && (active->holes || !(page && has_home(page)))) {
-    bin->head = carve(active);
-    return true;
-  }
+  tm_page *active = queue->active;
+  if (active && active->free)
+    return take_home(active, count);
+  tm_page *page = pick(queue);
+  if (active && has_room(active) && (active->holes || !(page && has_home(page))))
+    return carve(active, count);
   if (page)
     queue_remove(queue, page);
-  else if (!(page = page_new(shard, pool, cls, bytes)))
-    return false;
-  deactivate(bin, queue);
-  activate(bin, page);
-  if (page->free)
-    take_home(bin, page);
-  else
-    bin->head = carve(page);
-  return true;
-}
-
-void tm__block_put(tm__shard *shard, tm_page *page, tm__block *block)
-{
-  if (page->shard == shard)
-    tm__page_put(page, block);
-  else
-    tm__shard_gather(shard, page->shard, block, page->block_bytes);
-}
-
-/* ---- Coming home from other threads --------------------------------------------------------- */
-
-bool tm__shard_drain(tm__shard *shard)
-{
-  tm__block *block = atomic_exchange_explicit(&shard->remote, NULL, memory_order_acquire);
-  if (!block)
-    return false;
-  while (block) {
-    tm__block *next = block->next;
-    tm__page_put(tm__page_of(block, tm__tag_read(tm__slice_of(block))), block);
-    block = next;
-  }
-  return true;
+  else if (!(page = page_new(shard, pool, cls, row->bins[cls].block_bytes)))
+    return NULL;
+  deactivate(queue);
+  queue->active = page;
+  return page->free ? take_home(page, count) : carve(page, count);
 }
 
 /* ---- Quiet ---------------------------------------------------------------------------------- */
 
-/* The bin's blocks go home to its page; the page is released, queued or put to sleep. */
-static void bin_flush(tm__shard *shard, tm__bin *bin, tm__queue *queue)
+/* The active page of a bin that was flushed becomes one of many; empty pages go back. */
+static void queue_quiesce(tm__queue *queue)
 {
-  tm_page *page = bin->active;
-  if (!page)
-    return;
-  tm__block *block = bin->head, *next;
-  bin->active = NULL;
-  bin->head = NULL;
-  bin->lent_bytes = 0;
-  tag_kind_set(page, TM_KIND_PAGE);
-  page_awake(page);
-  for (; block; block = next) {
-    next = block->next;
-    tm_page *home = tm__page_of(block, tm__tag_read(tm__slice_of(block)));
-    if (home == page) { /* counted below: it may become empty only once */
-      block->next = page->free;
-      page->free = block;
-      page->wait--;
-    } else {
-      tm__block_put(shard, home, block);
-    }
+  tm_page *active = queue->active;
+  queue->active = NULL;
+  if (active && (active->free || has_room(active) || out_of(active) == 0)) {
+    page_awake(active);
+    tm__queue_push(queue, active);
+  } else if (active) {
+    page_sleep(active);
   }
-  if (out_of(page) == 0)
-    page_release(page);
-  else if (page->free || has_room(page))
-    tm__queue_push(queue, page);
-  else
-    page_sleep(page);
-}
-
-static void release_empty(tm__queue *queue)
-{
   for (tm_page *page = queue->first, *next; page; page = next) {
     next = page->next;
     if (out_of(page) == 0) {
@@ -347,7 +273,6 @@ static void flush_cache(tm__row *row)
 
 void tm__shard_quiesce(tm__shard *shard)
 {
-  (void)tm__shard_drain(shard);
   for (unsigned pool = 0; pool <= TM_POOLS_MAX; pool++) {
     tm__row *row = shard->rows[pool];
     if (!row)
@@ -356,11 +281,11 @@ void tm__shard_quiesce(tm__shard *shard)
     for (unsigned cls = 0; cls < TM_CLASSES; cls++) {
       if (!(atomic_load_explicit(&row->used[cls >> 6], memory_order_relaxed) >> (cls & 63) & 1))
         continue;
-      bin_flush(shard, &row->bins[cls], &row->queues[cls]);
-      release_empty(&row->queues[cls]);
+      tm__bin_flush(shard, pool, cls);
+      queue_quiesce(&row->queues[cls]);
     }
   }
-  tm__shard_send(shard);
+  tm__remote_send(shard);
 }
 
 tm__row *tm__shard_row(tm__shard *shard, unsigned pool)

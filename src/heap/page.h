@@ -1,44 +1,28 @@
 /*
- * page.h - pages and bins: where a bin's blocks come from and where they go when they come home.
+ * page.h - pages: where a bin's blocks come from and where they go when they come home.
  * Everything here is for the thread that owns the shard (or holds the heap's lock over an idle
  * one); nothing here writes the books of blocks.
  */
 #ifndef TM_HEAP_PAGE_H
 #define TM_HEAP_PAGE_H
 
-#include "base/assert.h"
 #include "heap/types.h"
 
 /* Puts a page at the end of a queue. */
 TM_HIDDEN void tm__queue_push(tm__queue *queue, tm_page *page);
 
-/* Fills bin->head: blocks that came home, a page with room, more of the active page, a new page.
- * false iff the arena has no memory. `pool` is the pool's id, `bytes` the size of a block. */
-TM_HIDDEN bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes);
+/* Blocks for the empty list of a bin that was started: at home in a page with room, or new ones. A
+ * list of *count; NULL iff the arena has no memory. */
+TM_HIDDEN tm__block *tm__pages_supply(tm__shard *shard, unsigned pool, unsigned cls,
+                                      uint32_t *count);
 
-/* The next block of a bin that was refilled. */
-TM_INLINE tm__block *tm__bin_pop(tm__bin *bin)
-{
-  tm__block *block = bin->head;
-  tm_require(block != NULL);
-  bin->head = block->next;
-  return block;
-}
-
-/* What a counter at zero calls: a full page has room again, or a page is empty. */
-TM_HIDDEN void tm__page_attend(tm_page *page);
-
-/* A block of a page of this shard comes home (the slow way, without the books). */
+/* A block of a page of this shard comes home, without the books. */
 TM_HIDDEN void tm__page_put(tm_page *page, tm__block *block);
+/* The same for `count` linked blocks of the page. */
+TM_HIDDEN void tm__page_put_run(tm_page *page, tm__block *first, tm__block *last, uint32_t count);
 
-/* The same for a page of any shard of the heap. */
-TM_HIDDEN void tm__block_put(tm__shard *shard, tm_page *page, tm__block *block);
-
-/* Takes home what other threads freed. true iff there was something. */
-TM_HIDDEN bool tm__shard_drain(tm__shard *shard);
-
-/* Gives every block in the bins back to its page, sends others' home, and gives empty pages to the
- * arena: after it the shard holds only pages with live blocks. */
+/* Every block in the shard's bins goes home or to its owner, and empty pages to the arena: after it
+ * the shard holds only pages with live blocks. */
 TM_HIDDEN void tm__shard_quiesce(tm__shard *shard);
 
 enum { TM_PICK_PAGES = 8 }; /* how many pages a refill looks at */

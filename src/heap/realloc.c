@@ -7,6 +7,7 @@
 #include "heap/fast.h"
 #include "heap/free.h"
 #include "heap/large.h"
+#include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/safepoint.h"
 
@@ -28,7 +29,7 @@ static void *take_block(tm__shard *shard, const resize *r)
   tm__bin *bin = &shard->rows[pool]->bins[r->cls];
   if (!bin->head && !tm__bin_refill(shard, pool, r->cls, (uint32_t)r->new_bytes))
     return NULL;
-  return tm__bin_pop(bin);
+  return tm__bin_take(bin);
 }
 
 /* Copies into another block; the books see one resize. */
@@ -47,7 +48,7 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   if (tm__tag_kind(r->found.tag) == TM_KIND_LARGE)
     tm__large_drop(r->found.page);
   else
-    tm__block_put(shard, r->found.page, p);
+    tm__block_put(shard, &r->found, p);
   tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
   if (ask || more >= TM_QUANTUM_CALM)
     tm__credit_asked(r->heap, more);
@@ -97,15 +98,20 @@ static tm__bin *own_bin(tm__shard *shard, unsigned pool, const void *p)
 {
   if (!tm__inside(p))
     return NULL;
-  uint32_t slice = tm__slice_of(p);
-  tm__tag tag = tm__tag_read(slice);
-  uint32_t key = tm__tag_key(tag), mine = shard->keys[pool];
-  if (key != mine && key != TM_KEY_OF_PAGE(mine))
+  tm__tag tag = tm__tag_read(tm__slice_of(p));
+  if (tm__tag_key(tag) != shard->keys[pool])
     return NULL;
   tm__bin *bin = tm__bin_at(&shard->own[pool], tag >> 50);
-  bool block = tm__divides(bin->inverse, (uint16_t)(uintptr_t)p);
-  bool live = p != bin->head && (key == mine || p != tm__arena.pages[slice].free);
-  return block && live ? bin : NULL;
+  return tm__divides(bin->inverse, (uint16_t)(uintptr_t)p) && p != bin->head ? bin : NULL;
+}
+
+/* A block that outgrew its class will do so again: it gets a class more than it asks for, so that
+ * growing by small steps moves it half as often. */
+static size_t with_growth(size_t old, size_t n)
+{
+  size_t more = old + old / 4;
+  more = more < TM_SMALL_MAX ? more : TM_SMALL_MAX;
+  return n > old && n < more ? more : n;
 }
 
 /* The resized block, or NULL: then nothing has changed and the long way is asked. */
@@ -119,14 +125,20 @@ static void *resize_fast(tm__shard *shard, unsigned pool, void *p, size_t n)
     tm__ledger_resize(&shard->own[pool].books, old, old);
     return p;
   }
-  tm__bin *to = tm__bin_at(&shard->own[pool], tm__bin_offset(n));
-  tm__block *block = to->head;
-  if (!block || (to->block_bytes > old && !tm__credit_pass(shard, to->block_bytes - old)))
+  tm__row *row = &shard->own[pool];
+  tm__bin *to = tm__bin_at(row, tm__bin_offset(with_growth(old, n)));
+  unsigned cls = (unsigned)(to - row->bins);
+  uint64_t bytes = tm__class_bytes[cls], more = bytes > old ? bytes - old : 0;
+  if (more && !tm__credit_pass(shard, more))
     return NULL;
-  to->head = block->next;
+  if (!to->head && !tm__bin_refill(shard, pool, cls, (uint32_t)bytes)) {
+    tm__ledger_undo(&shard->wire, more);
+    return NULL;
+  }
+  tm__block *block = tm__bin_take(to);
   memcpy(block, p, old < n ? old : n);
-  tm__page_put(tm__page_of(p, tm__tag_read(tm__slice_of(p))), p);
-  tm__ledger_resize(&shard->own[pool].books, old, to->block_bytes);
+  tm__bin_give(shard, pool, (unsigned)(from - row->bins), p);
+  tm__ledger_resize(&row->books, old, bytes);
   return block;
 }
 

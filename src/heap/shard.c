@@ -53,7 +53,7 @@ tm__shard *tm__shard_new(tm_heap *heap)
     return NULL;
   shard->heap = heap;
   for (unsigned row = 0; row < TM_POOLS_BUILT_IN; row++) {
-    shard->keys[row] = tm__tag_key(tm__tag_make(TM_KIND_ACTIVE, shard->id, row, 0));
+    shard->keys[row] = tm__tag_key(tm__tag_make(TM_KIND_PAGE, shard->id, row, 0));
     shard->rows[row] = &shard->own[row];
   }
   tm__shared_add(&heap->meta_bytes, sizeof *shard);
@@ -203,43 +203,6 @@ void tm__shard_put(tm__shard *shard)
 {
   if (tm_unlikely(late) && !shard->heap->one)
     leave(shard);
-}
-
-/* ---- Frees for others ----------------------------------------------------------------------- */
-
-static void send(tm__out *out)
-{
-  if (!out->first)
-    return;
-  _Atomic(tm__block *) *remote = &out->to->remote;
-  tm__block *head = atomic_load_explicit(remote, memory_order_relaxed);
-  do {
-    out->last->next = head;
-  } while (!atomic_compare_exchange_weak_explicit(remote, &head, out->first, memory_order_release,
-                                                  memory_order_relaxed));
-  *out = (tm__out){0};
-}
-
-void tm__shard_send(tm__shard *shard)
-{
-  for (unsigned i = 0; i < TM_OUT_SLOTS; i++)
-    send(&shard->out[i]);
-}
-
-void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block, uint32_t block_bytes)
-{
-  tm__out *out = &shard->out[to->id % TM_OUT_SLOTS];
-  if (out->to != to) {
-    send(out);
-    out->to = to;
-  }
-  block->next = out->first;
-  out->first = block;
-  if (!out->last)
-    out->last = block;
-  out->bytes += block_bytes;
-  if (out->bytes >= TM_OUT_BYTES)
-    send(out);
 }
 
 /* ---- Idle shards, closing, fork ------------------------------------------------------------- */

@@ -34,12 +34,6 @@ TM_INLINE tm__shard *tm__shard_peek(tm_heap *heap)
 /* A new shard in heap's list (a heap for one thread makes its own at once). NULL iff no memory. */
 TM_HIDDEN tm__shard *tm__shard_new(tm_heap *heap);
 
-/* Sends the frees that were gathered for other shards home. */
-TM_HIDDEN void tm__shard_send(tm__shard *shard);
-/* Gathers one block of block_bytes for its owner. */
-TM_HIDDEN void tm__shard_gather(tm__shard *shard, tm__shard *to, tm__block *block,
-                                uint32_t block_bytes);
-
 /* Flushes every idle shard of heap and makes holes in its pages; *returned grows by the bytes that
  * were resident of them. */
 TM_HIDDEN void tm__shards_sweep_idle(tm_heap *heap, uint64_t *returned);

@@ -11,14 +11,20 @@
  *
  * A block is in exactly one of five places:
  *
- *   user  <-pop-  bin.head  <-refill-  page.free  <-drain-  shard.remote  <-flush-  shard.out
- *     |              ^  (its page is the bin's active one)     ^                       ^
- *     +--free, own---+-----------> page.free                   +----- free, other -----+
+ *     +------ free ------+                 +------ too long ------+----------> page.free
+ *     v                  |                 |                      |
+ *   user  <-- pop --  bin.head  <--+--  bin.stash                 +--> shard.out
+ *                                  +--  page.free                          |
+ *                                  +--  row.remote  <--------- send -------+
+ *
+ * A free puts the block on its thread's own list, whoever made it. A list that grows too long is
+ * put aside as it is (a *batch*, O(1)), or taken apart: each block home to its page, blocks of
+ * other threads in batches to the remote list of their owner, whose refills take them as they are.
  *
  * Conservation, per page:   out + |page.free| + in holes + uncarved == reserved
  *                           out == wait + asleep
- *   where out counts the blocks that are with users, in the active bin, in a pool's cache or on
- *   their way home
+ *   where out counts the blocks that are with users, in bins, batches or a pool's cache
+ * Conservation, per bin:    |bin.head| == base + frees - allocs
  * Conservation, per heap:   span == usable + waste,   usable == live + free + holes
  */
 #ifndef TM_HEAP_TYPES_H
@@ -44,17 +50,23 @@ enum {
   TM_POOLS_MAX = 254,
   TM_SHARDS_MAX = 65000,
   TM_HEAPS_MAX = 4096,
-  TM_OUT_SLOTS = 8,      /* owners that a shard gathers frees for */
-  TM_OUT_BYTES = 16384,  /* and how much of each before it sends them home */
-  TM_LENT_BYTES = 16384, /* other threads' blocks that a bin uses itself instead */
-  TM_LENT_LEAST = 64,    /* but not those that share a cache line with a neighbour */
+  TM_LIST_BYTES = 16384,    /* of blocks on a bin's list before it is put aside */
+  TM_LIST_MOST = 128,       /* and blocks, */
+  TM_LIST_LEAST = 4,        /* but not fewer than these */
+  TM_STASH_BYTES = 65536,   /* of a bin's batches put aside */
+  TM_STASHED_MOST = 1 << 20, /* of all of a shard's */
+  TM_REMOTE_MOST = 1 << 20, /* of blocks that came back, before a refill takes all of them home */
+  TM_OUT_SLOTS = 16,        /* owners and classes that a shard gathers frees for */
+  TM_SHY_CLASSES = 3, /* so small that blocks share cache lines: only their owner uses them, */
+  TM_SHY_FREES = 64,  /* unless a thread frees this many of others' */
   TM_TAGS_MAX = 64,
   TM_HANDLE_CHUNKS = 20,
 };
 
-/* A free block. The link is atomic because heap_check may look while the owner works. */
+/* A free block. The first one of a batch also links batches: see batch.h. */
 typedef struct tm__block {
   struct tm__block *next;
+  uint64_t batch;
 } tm__block;
 
 /*
@@ -64,19 +76,18 @@ typedef struct tm__block {
  *   [ class ] [ slices from the head ] [ kind ] [ shard id    ] [ pool ]
  *
  * kind, shard and pool are the *key*: equal to the freeing thread's key for its family iff the
- * slice is in use, belongs to this heap, to this thread and to this family. The two kinds that the
- * fast path knows are pages of one slice, so their offset is 0 and tag >> 50 is the bin's offset
- * in its row.
+ * slice is in use, belongs to this heap, to this thread and to this family. The kind that the fast
+ * path knows is the page of one slice, so its offset is 0 and tag >> 50 is the bin's offset in its
+ * row.
  */
 typedef uint64_t tm__tag;
+#define TM_NO_KEY UINT32_MAX /* no tag has it */
 enum {
   TM_KIND_FREE,
-  TM_KIND_ACTIVE, /* a page of one slice that its bin hands out from */
-  TM_KIND_PAGE,   /* any other page of one slice */
+  TM_KIND_PAGE,   /* a page of one slice */
   TM_KIND_MEDIUM, /* a page of several slices */
   TM_KIND_LARGE,  /* the run of one large block */
 };
-#define TM_KEY_OF_PAGE(active_key) ((active_key) + ((TM_KIND_PAGE - TM_KIND_ACTIVE) << 24))
 
 TM_INLINE tm__tag tm__tag_make(unsigned kind, unsigned shard, unsigned pool, unsigned cls)
 {
@@ -114,7 +125,7 @@ TM_INLINE uint32_t tm__tag_offset(tm__tag tag)
 /* true iff the slice holds blocks of a size class. */
 TM_INLINE bool tm__tag_paged(tm__tag tag)
 {
-  return tm__tag_kind(tag) >= TM_KIND_ACTIVE && tm__tag_kind(tag) <= TM_KIND_MEDIUM;
+  return tm__tag_kind(tag) == TM_KIND_PAGE || tm__tag_kind(tag) == TM_KIND_MEDIUM;
 }
 
 typedef struct tm__shard tm__shard;
@@ -142,22 +153,32 @@ typedef struct tm_page {
 } tm_page;
 _Static_assert(sizeof(tm_page) == TM_CACHE_LINE, "one line a page");
 
-/* One size class of one pool in one shard: all that malloc touches, on one cache line. */
+/* One size class of one pool in one shard: all that malloc and free touch, on one cache line. */
 typedef struct tm__bin {
-  TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks ready to hand out, most of `active` */
+  TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks ready to hand out */
   tm__ledger_bin books;
   uint64_t inverse; /* of block_bytes; set, like that, before the first block is handed out */
-  uint64_t block_bytes;
-  tm_page *active;
-  uint64_t lent_bytes; /* of other threads' blocks put on the list since it was last empty */
+  uint32_t block_bytes;
+  int32_t room;    /* frees until the list's length must be looked at */
+  uint64_t base;   /* see the law above */
+  tm__block *stash; /* batches put aside */
+  uint32_t far_key; /* of another shard's pages whose blocks may be put on the list, too */
+  uint16_t foreign; /* other shards' blocks may be on the list */
+  uint16_t shy;     /* tiny blocks of other shards freed so far, up to TM_SHY_FREES */
 } tm__bin;
 enum { TM_BIN_SHIFT = 6 };
 _Static_assert(sizeof(tm__bin) == 1 << TM_BIN_SHIFT, "tag >> 50 is the offset of a bin");
 
-/* Pages of a bin that have room, first to be used first. */
+/* The rest of a bin: the pages that it is filled from. */
 typedef struct tm__queue {
-  tm_page *first, *last;
+  tm_page *first, *last; /* pages with room, first to be used first */
+  tm_page *active;       /* the page that is being carved; in no queue */
   uint32_t length;
+  uint32_t stash_bytes;
+  uint32_t limit;  /* blocks on the bin's list */
+  bool stash_foreign;   /* other shards' blocks may be among those put aside */
+  uint64_t allocs_seen; /* by the bin's books when a list was too long */
+  uint32_t direct; /* frees that go home to their page at once: a host is compacting */
   /* compact.c's plan: which pages stay when blocks are packed. */
   uint32_t plan_density, plan_slice; /* denser stays; as dense stays up to this slice */
   uint32_t plan_left;                /* questions until it is made anew */
@@ -171,25 +192,28 @@ typedef struct tm__row {
   tm__queue queues[TM_CLASSES];
   tm__block *cache; /* TM_POOL_CACHED: freed blocks at hand, of any page; they count as out */
   uint32_t cached;
+  /* Batches that other threads sent home, by class. */
+  TM_ALIGNED(TM_CACHE_LINE) _Atomic(tm__block *) remote[TM_CLASSES];
 } tm__row;
 
-/* Frees on their way to another thread's shard. */
+/* Frees on their way to another thread's shard: a batch in the making. */
 typedef struct tm__out {
-  tm__shard *to;
-  tm__block *first, *last;
-  uint32_t bytes;
+  tm__tag to; /* the blocks' tag */
+  tm__block *first;
+  uint32_t count;
 } tm__out;
 
 /* One thread's part of a heap. The first line is read by every thread that frees a block of this
  * shard, so nothing that changes stands on it. */
 struct tm__shard {
-  uint32_t keys[TM_POOLS_BUILT_IN]; /* of active pages, by pool. Empty shard: 0, no page's */
+  uint32_t keys[TM_POOLS_BUILT_IN]; /* of its pages, by pool. Empty shard: 0, no page's */
   uint32_t id;
   tm_heap *heap;
   TM_ALIGNED(TM_CACHE_LINE) tm__ledger_wire wire; /* see ledger.h; credit drawn from the heap */
   tm__row *rows[TM_POOLS_MAX + 1]; /* built-in ones point to `own`; a host pool's are made late */
   tm__row own[TM_POOLS_BUILT_IN];
   tm__out out[TM_OUT_SLOTS];
+  uint64_t stashed_bytes;
 
   /* guarded by the heap's lock */
   uint64_t limit;         /* gross that the heap has granted: wire, or gross when revoked */
@@ -203,7 +227,7 @@ struct tm__shard {
   bool listed, ended;        /* in such a list; heap is closing. Guarded by the lock of structs */
 
   /* Written by other threads: on a line of its own. */
-  TM_ALIGNED(TM_CACHE_LINE) _Atomic(tm__block *) remote;
+  TM_ALIGNED(TM_CACHE_LINE) _Atomic(uint64_t) remote_bytes; /* in the rows' remote lists */
 };
 
 /* An allocator inside a heap: what the shards' rows of this index are. */

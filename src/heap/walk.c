@@ -2,6 +2,7 @@
 #include "heap/walk.h"
 
 #include "heap/arena.h"
+#include "heap/batch.h"
 #include "heap/heap.h"
 #include "heap/holes.h"
 #include "heap/page.h"
@@ -41,6 +42,16 @@ static void mark(tm__picture *picture, const tm__block *block)
   }
 }
 
+/* The same for each of a list of batches. */
+static void mark_batches(tm__picture *picture, const tm__block *batch)
+{
+  while (batch && !picture->torn) {
+    mark(picture, batch);
+    if (!picture->torn)
+      batch = tm__batch_rest(batch);
+  }
+}
+
 static void mark_holes(tm__picture *picture, const tm_page *page)
 {
   const char *at = tm__page_address(page);
@@ -51,7 +62,6 @@ static void mark_holes(tm__picture *picture, const tm_page *page)
 
 static void mark_shard(tm__picture *picture, tm__shard *shard)
 {
-  mark(picture, atomic_load_explicit(&shard->remote, memory_order_acquire));
   for (unsigned i = 0; i < TM_OUT_SLOTS; i++)
     mark(picture, shard->out[i].first);
   unsigned pools = atomic_load(&picture->heap->pool_count);
@@ -60,8 +70,11 @@ static void mark_shard(tm__picture *picture, tm__shard *shard)
     if (!row)
       continue;
     mark(picture, row->cache);
-    for (unsigned cls = 0; cls < TM_CLASSES; cls++)
+    for (unsigned cls = 0; cls < TM_CLASSES; cls++) {
       mark(picture, row->bins[cls].head);
+      mark_batches(picture, row->bins[cls].stash);
+      mark_batches(picture, atomic_load_explicit(&row->remote[cls], memory_order_acquire));
+    }
   }
 }
 

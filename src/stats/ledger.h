@@ -71,7 +71,7 @@ TM_INLINE bool tm__ledger_pass(tm__ledger_wire *w, uint64_t bytes)
   uint64_t gross = tm__counter_own(&w->gross) + bytes;
   atomic_store_explicit(&w->gross, gross, memory_order_relaxed);
   atomic_signal_fence(memory_order_seq_cst);
-  return tm_likely(gross <= tm__counter_own(&w->wire));
+  return tm_likely(gross <= tm__counter_own(&w->wire)); /* read after the fence, whoever wrote it */
 }
 
 TM_INLINE void tm__ledger_undo(tm__ledger_wire *w, uint64_t bytes)

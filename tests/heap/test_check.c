@@ -71,7 +71,7 @@ static tm__bin *bin_of(scene *s)
 {
   tm__row *row = row_of(s);
   for (unsigned cls = 0; cls < TM_CLASSES; cls++)
-    if (row->bins[cls].active && row->bins[cls].head && row->bins[cls].head->next)
+    if (row->queues[cls].active && row->bins[cls].head && row->bins[cls].head->next)
       return &row->bins[cls];
   must_failed("a class has two blocks at hand", __FILE__, __LINE__);
   return NULL;
@@ -168,7 +168,7 @@ static void overwritten_links(void **state)
 static void page_counters(void **state)
 {
   scene *s = *state;
-  tm_page *page = bin_of(s)->active;
+  tm_page *page = row_of(s)->queues[bin_of(s) - row_of(s)->bins].active;
   page->wait++;
   must_be_found(s, "blocks out of a page");
   page->wait--;

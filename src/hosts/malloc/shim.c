@@ -34,14 +34,14 @@ TM_API void *calloc(size_t count, size_t size)
   return tm__default_calloc(TM_POOL_C, count, size);
 }
 
-TM_SLOW void tm__shim_free_slow(void *p)
+TM_NOINLINE void tm__shim_free_slow(void *p)
 {
-  if (!p)
-    return;
-  if (tm__inside(p))
-    tm__free_slow(&tm__default_heap, TM_POOL_C, p);
-  else
+  if (tm_likely(tm__inside(p))) {
+    if (tm_unlikely(!tm__free_far(tm__self, TM_POOL_C, p)))
+      tm__free_slow(&tm__default_heap, TM_POOL_C, p);
+  } else if (p) {
     __libc_free(p);
+  }
 }
 
 TM_API void free(void *p)
