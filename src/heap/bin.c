@@ -5,6 +5,8 @@
 #include "heap/page.h"
 #include "heap/remote.h"
 
+enum { CALM_MOST = 3 };
+
 /* ---- One list ------------------------------------------------------------------------------- */
 
 static void start(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
@@ -21,10 +23,12 @@ static void start(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
   tm__row_mark(row, cls);
 }
 
-/* How many frees until the list may be too long. */
+/* How many frees until the list may be too long: a bin whose list was short each time that it was
+ * looked at is looked at less often. */
 static void arm(tm__bin *bin, const tm__queue *queue, uint64_t length)
 {
-  bin->room = queue->direct || length >= queue->limit ? 0 : (int32_t)(queue->limit - length);
+  uint64_t room = queue->direct || length >= queue->limit ? 0 : queue->limit - length;
+  bin->full_at = tm__counter_own(&bin->books.frees) + (room << queue->calm);
 }
 
 /* The bin hands out this list, which is all that it has. */
@@ -133,9 +137,12 @@ TM_NOINLINE void tm__bin_overflow(tm__shard *shard, unsigned pool, unsigned cls)
     return;
   }
   if (length <= queue->limit) {
+    if (queue->calm < CALM_MOST)
+      queue->calm++;
     arm(bin, queue, length);
     return;
   }
+  queue->calm = 0;
   /* A thread that only frees must not keep what others could use. */
   uint64_t allocs = tm__counter_own(&bin->books.allocs);
   bool home = bin->foreign && allocs - queue->allocs_seen < queue->limit;

@@ -14,7 +14,7 @@
  * O(1), but for batches that came back by the hundred. */
 TM_HIDDEN bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes);
 
-/* What a free calls when bin.room is used up: a list that is too long is put aside, or taken apart
+/* What a free calls that goes past bin.full_at: a list that is too long is put aside, or taken apart
  * when enough lists are; in both cases the block that was freed last stays. */
 TM_HIDDEN void tm__bin_overflow(tm__shard *shard, unsigned pool, unsigned cls);
 
@@ -50,8 +50,10 @@ TM_INLINE void tm__bin_give(tm__shard *shard, unsigned pool, unsigned cls, tm__b
   block->next = bin->head;
   bin->head = block;
   bin->base++;
-  if (tm_unlikely(--bin->room < 0))
+  if (tm_unlikely(bin->full_at <= tm__counter_own(&bin->books.frees)))
     tm__bin_overflow(shard, pool, cls);
+  else
+    bin->full_at--;
 }
 
 /* A free was booked, its block went elsewhere; or the other way round. */

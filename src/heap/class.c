@@ -11,8 +11,8 @@ const uint32_t tm__class_bytes[TM_CLASSES] = {
     36864, 40960, 45056, 49152, 53248, 57344, 61440, 65536,
 };
 
-#define INVERSE(bytes) (UINT64_MAX / (bytes) + 1)
-const uint64_t tm__class_inverse[TM_CLASSES] = {
+#define INVERSE(bytes) (UINT32_MAX / (bytes) + 1)
+const uint32_t tm__class_inverse[TM_CLASSES] = {
     INVERSE(16),    INVERSE(32),    INVERSE(48),    INVERSE(64),    INVERSE(80),    INVERSE(96),
     INVERSE(112),   INVERSE(128),   INVERSE(144),   INVERSE(160),   INVERSE(176),   INVERSE(192),
     INVERSE(208),   INVERSE(224),   INVERSE(240),   INVERSE(256),   INVERSE(288),   INVERSE(320),

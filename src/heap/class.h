@@ -15,9 +15,10 @@ enum {
 };
 
 TM_HIDDEN extern const uint32_t tm__class_bytes[TM_CLASSES];
-/* ceil(2^64 / bytes): offset * inverse < inverse (mod 2^64) iff bytes divides the offset.
+/* ceil(2^32 / bytes): offset * inverse < inverse (mod 2^32) iff bytes divides the offset, for
+ * offsets inside a slice.
  * D. Lemire, O. Kaser, N. Kurz, "Faster remainder by direct computation", 2019. */
-TM_HIDDEN extern const uint64_t tm__class_inverse[TM_CLASSES];
+TM_HIDDEN extern const uint32_t tm__class_inverse[TM_CLASSES];
 /* The class of each size up to TM_SMALL_MAX, times the size of a bin: where the bin stands. */
 TM_HIDDEN extern const uint16_t tm__small_bin[TM_SMALL_MAX / 16 + 1];
 
@@ -36,13 +37,13 @@ TM_INLINE unsigned tm__class_of(size_t n)
   return (k - 7) * 8 + (unsigned)((n - 1) >> (k - 3));
 }
 
-TM_INLINE uint64_t tm__inverse_of(uint32_t bytes)
+TM_INLINE uint32_t tm__inverse_of(uint32_t bytes)
 {
-  return UINT64_MAX / bytes + 1;
+  return UINT32_MAX / bytes + 1;
 }
 
 /* true iff offset is a multiple of the number whose inverse this is. */
-TM_INLINE bool tm__divides(uint64_t inverse, uint32_t offset)
+TM_INLINE bool tm__divides(uint32_t inverse, uint16_t offset)
 {
   return offset * inverse < inverse;
 }

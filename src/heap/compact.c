@@ -148,6 +148,6 @@ int tm_should_move(const void *p)
   queue->plan_left--;
   /* What the host frees now must not be handed out again: it goes home to the page it leaves. */
   queue->direct = DIRECT_FREES;
-  row->bins[tm__tag_class(tag)].room = 0;
+  row->bins[tm__tag_class(tag)].full_at = 0;
   return !stays(queue, page);
 }

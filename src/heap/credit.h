@@ -17,7 +17,7 @@
 
 enum {
   TM_QUANTUM_MIN = 4096,
-  TM_QUANTUM_CALM = 65536, /* a small heap draws this: its peak is known more exactly */
+  TM_QUANTUM_CALM = 262144, /* a small heap draws this: its peak is known more exactly */
   TM_QUANTUM_MAX = 1048576,
 };
 

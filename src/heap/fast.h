@@ -69,8 +69,7 @@ TM_INLINE bool tm__free_fast(tm__shard *shard, unsigned pool, void *p)
     return false;
   block->next = bin->head;
   bin->head = block;
-  tm__ledger_refund(&bin->books);
-  if (tm_unlikely(--bin->room < 0)) /* time to look how long the list is? */
+  if (tm_unlikely(tm__ledger_refund(&bin->books) > bin->full_at)) /* how long is the list now? */
     tm__bin_overflow(shard, pool, (unsigned)(tag >> 56));
   return true;
 }

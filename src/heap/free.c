@@ -137,7 +137,7 @@ static void free_block(tm__shard *shard, const tm__found *found, void *p)
   tm__row_mark(row, cls);
   tm__block_put(shard, found, p);
   tm__bin_skip_free(&row->bins[cls]);
-  tm__ledger_refund(&row->bins[cls].books);
+  (void)tm__ledger_refund(&row->bins[cls].books);
 }
 
 TM_SLOW static void free_start(tm_heap *heap, unsigned pool, void *p)
@@ -163,7 +163,7 @@ static bool free_shy(tm__shard *shard, tm__row *row, tm__tag tag, tm__block *blo
   tm__row_mark(row, tm__tag_class(tag));
   tm__remote_gather(shard, tag, block);
   tm__bin_skip_free(bin);
-  tm__ledger_refund(&bin->books);
+  (void)tm__ledger_refund(&bin->books);
   bin->shy++;
   return true;
 }
@@ -187,8 +187,7 @@ TM_NOINLINE bool tm__free_far(tm__shard *shard, unsigned pool, void *p)
   bin->head = block;
   bin->foreign = 1;
   bin->far_key = tm__tag_key(tag); /* the next ones of this owner take the fast path */
-  tm__ledger_refund(&bin->books);
-  if (tm_unlikely(--bin->room < 0))
+  if (tm_unlikely(tm__ledger_refund(&bin->books) > bin->full_at))
     tm__bin_overflow(shard, pool, (unsigned)(tag >> 56));
   return true;
 }
@@ -224,7 +223,7 @@ void tm_pool_free(tm_pool *pool, void *p)
     row->cache = p;
     row->cached++;
     tm__bin_skip_free(&row->bins[0]);
-    tm__ledger_refund(&row->bins[0].books);
+    (void)tm__ledger_refund(&row->bins[0].books);
   } else {
     free_block(shard, &found, p);
   }

@@ -50,13 +50,13 @@ enum {
   TM_POOLS_MAX = 254,
   TM_SHARDS_MAX = 65000,
   TM_HEAPS_MAX = 4096,
-  TM_LIST_BYTES = 16384,    /* of blocks on a bin's list before it is put aside */
-  TM_LIST_MOST = 128,       /* and blocks, */
-  TM_LIST_LEAST = 4,        /* but not fewer than these */
-  TM_STASH_BYTES = 65536,   /* of a bin's batches put aside */
+  TM_LIST_BYTES = 16384,     /* of blocks on a bin's list before it is put aside */
+  TM_LIST_MOST = 128,        /* and blocks, */
+  TM_LIST_LEAST = 4,         /* but not fewer than these */
+  TM_STASH_BYTES = 131072,   /* of a bin's batches put aside */
   TM_STASHED_MOST = 1 << 20, /* of all of a shard's */
-  TM_REMOTE_MOST = 1 << 20, /* of blocks that came back, before a refill takes all of them home */
-  TM_OUT_SLOTS = 16,        /* owners and classes that a shard gathers frees for */
+  TM_REMOTE_MOST = 1 << 20,  /* of blocks that came back, before a refill takes all of them home */
+  TM_OUT_SLOTS = 16,         /* owners and classes that a shard gathers frees for */
   TM_SHY_CLASSES = 3, /* so small that blocks share cache lines: only their owner uses them, */
   TM_SHY_FREES = 64,  /* unless a thread frees this many of others' */
   TM_TAGS_MAX = 64,
@@ -157,10 +157,10 @@ _Static_assert(sizeof(tm_page) == TM_CACHE_LINE, "one line a page");
 typedef struct tm__bin {
   TM_ALIGNED(TM_CACHE_LINE) tm__block *head; /* blocks ready to hand out */
   tm__ledger_bin books;
-  uint64_t inverse; /* of block_bytes; set, like that, before the first block is handed out */
+  uint64_t full_at; /* of books.frees: more, and the list's length must be looked at */
   uint32_t block_bytes;
-  int32_t room;    /* frees until the list's length must be looked at */
-  uint64_t base;   /* see the law above */
+  uint32_t inverse; /* of it; set, like that, before the first block is handed out */
+  uint64_t base;    /* see the law above */
   tm__block *stash; /* batches put aside */
   uint32_t far_key; /* of another shard's pages whose blocks may be put on the list, too */
   uint16_t foreign; /* other shards' blocks may be on the list */
@@ -175,10 +175,11 @@ typedef struct tm__queue {
   tm_page *active;       /* the page that is being carved; in no queue */
   uint32_t length;
   uint32_t stash_bytes;
-  uint32_t limit;  /* blocks on the bin's list */
+  uint32_t limit;       /* blocks on the bin's list */
+  uint8_t calm;         /* the list may be up to limit << calm for a moment: see bin.c */
   bool stash_foreign;   /* other shards' blocks may be among those put aside */
   uint64_t allocs_seen; /* by the bin's books when a list was too long */
-  uint32_t direct; /* frees that go home to their page at once: a host is compacting */
+  uint32_t direct;      /* frees that go home to their page at once: a host is compacting */
   /* compact.c's plan: which pages stay when blocks are packed. */
   uint32_t plan_density, plan_slice; /* denser stays; as dense stays up to this slice */
   uint32_t plan_left;                /* questions until it is made anew */

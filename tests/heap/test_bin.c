@@ -181,7 +181,7 @@ static void direct_frees_go_home(void **state)
   get_all(3000);
   put_all(200);
   queue()->direct = 10;
-  bin()->room = 0;
+  bin()->full_at = 0;
   uint64_t before = tm__bin_length(bin());
   for (size_t i = 200; i < 210; i++)
     tm_free(heap, TM_MEM, blocks[i]);

@@ -24,17 +24,17 @@ extern void *__libc_realloc(void *p, size_t n);
 
 /* ---- C -------------------------------------------------------------------------------------- */
 
-TM_API void *malloc(size_t n)
+TM_API TM_HOT void *malloc(size_t n)
 {
   return tm__default_malloc(TM_POOL_C, n);
 }
 
-TM_API void *calloc(size_t count, size_t size)
+TM_API TM_HOT void *calloc(size_t count, size_t size)
 {
   return tm__default_calloc(TM_POOL_C, count, size);
 }
 
-TM_NOINLINE void tm__shim_free_slow(void *p)
+TM_HOT TM_NOINLINE void tm__shim_free_slow(void *p)
 {
   if (tm_likely(tm__inside(p))) {
     if (tm_unlikely(!tm__free_far(tm__self, TM_POOL_C, p)))
@@ -44,13 +44,13 @@ TM_NOINLINE void tm__shim_free_slow(void *p)
   }
 }
 
-TM_API void free(void *p)
+TM_API TM_HOT void free(void *p)
 {
   if (tm_unlikely(!tm__free_fast(tm__self, TM_POOL_C, p)))
     tm__shim_free_slow(p);
 }
 
-TM_API void *realloc(void *p, size_t n)
+TM_API TM_HOT void *realloc(void *p, size_t n)
 {
   if (tm_unlikely(p && !tm__inside(p)))
     return __libc_realloc(p, n);
