@@ -123,7 +123,8 @@ elseif(tidemark_host_files)
     # the compiler must not turn the inside of our calloc into a call of calloc
     -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free)
   target_link_options(tidemark-preload PRIVATE
-    -Wl,-z,nodelete -Wl,-z,now ${tidemark_whole})
+    # before the constructors of the libraries whose malloc it is: see preload.c
+    -Wl,-z,nodelete -Wl,-z,now -Wl,-z,initfirst ${tidemark_whole})
 else()
   message(STATUS "tidemark: src/hosts has no C file yet, the preload library is left out")
 endif()

@@ -158,10 +158,17 @@ static void take_socket(const tm__settings *s)
     tm__outlet_close(&run.socket);
 }
 
-__attribute__((constructor)) static void start(void)
+/* The library is linked to be initialized before all others (-z initfirst): what they open is bound
+ * to our names then, and their handlers around fork are younger than ours, so that these may
+ * allocate. That is also before the C library has set environ. */
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
   tm__settings *s = &run.settings;
   int saved = errno; /* main starts with 0 */
+  (void)argc;
+  (void)argv;
+  if (!environ)
+    environ = envp;
   run.start_ns = tm__os_now_ns();
   run.pid = getpid();
   tm__names_take();
