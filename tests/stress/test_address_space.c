@@ -55,7 +55,7 @@ static void free_all(tm_heap *heap, chain **list)
   }
 }
 
-/* A thread that was there before the limit, and uses the heap for the first time when it is full. */
+/* A thread that was there before the limit and uses the heap for the first time when it is full. */
 typedef struct latecomer {
   pthread_t thread;
   pthread_barrier_t start, end;

@@ -83,7 +83,7 @@ LIBC_MAKERS = r"""
 """ + OWNS + r"""
     static int wrong;
     static void ours(const char *name, void *p) {
-      if (!p || !tm_owns(p) || malloc_usable_size(p) == 0) printf("%s: not ours\n", name), wrong = 1;
+      if (!p || !tm_owns(p) || !malloc_usable_size(p)) printf("%s: not ours\n", name), wrong = 1;
       free(p);
     }
     static char *print(const char *format, ...) {
