@@ -65,6 +65,8 @@ endfunction()
 tidemark_room_files(tidemark_core_files base stats gc heap)
 tidemark_objects(tidemark-core-objects ${tidemark_core_files})
 tidemark_shared(tidemark tidemark-core-objects)
+# Threads that used the heap call its destructor when they end: it must still be there.
+target_link_options(tidemark PRIVATE -Wl,-z,nodelete)
 tidemark_archive(tidemark-static tidemark-core-objects)
 target_include_directories(tidemark-static INTERFACE
   "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
