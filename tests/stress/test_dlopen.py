@@ -22,7 +22,7 @@ USE = r"""
     #include <sys/wait.h>
     #include <unistd.h>
     #include <tidemark/tidemark.h>
-    #define MUST(x) if (!(x)) { printf("line %d: not so: %s\n", __LINE__, #x); fflush(0); _exit(1); }
+    #define MUST(x) if (!(x)) { printf("line %d: %s\n", __LINE__, #x); fflush(0); _exit(1); }
     static __typeof__(&tm_heap_default) heap_default;
     static __typeof__(&tm_malloc) get;
     static __typeof__(&tm_realloc) resize;
