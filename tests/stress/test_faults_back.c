@@ -256,7 +256,7 @@ static void must_recover(scene *s)
   books_must_balance(tm_heap_default());
 }
 
-enum { EXIT_CLEAN = 40, EXIT_REACHED };
+enum { EXIT_CLEAN = 40, EXIT_REACHED, DENSE = TEST_TSAN ? 4 : 10 };
 
 typedef struct fault_case {
   const call *call;
@@ -282,7 +282,7 @@ static void run_case(const void *arg)
 static void sweep(const call *one, bool sticky)
 {
   unsigned reached = 0;
-  for (unsigned nth = 1;; nth += nth < 10 ? 1 : nth / 3) {
+  for (unsigned nth = 1;; nth += nth < DENSE ? 1 : nth / 3) {
     crime_scene end;
     fault_case c = {one, nth, sticky};
     crime_commit(run_case, &c, &end);

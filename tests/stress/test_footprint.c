@@ -117,7 +117,7 @@ static void *filled(tm_heap *heap, test_random *r)
 
 /* ---- Threads come and go --------------------------------------------------------------------- */
 
-enum { PLACES = 6144, ROUNDS = TEST_SANITIZED ? 6 : 16 };
+enum { PLACES = 6144, ROUNDS = TEST_TSAN ? 2 : TEST_SANITIZED ? 6 : 16 };
 
 typedef struct ground {
   levels levels;
@@ -339,6 +339,11 @@ static void trim_returns_what_is_free(void **state)
 
 int main(void)
 {
+  if (TM_STRESS_TRIP) {
+    printf(
+        "SKIP: each of some million requests takes the slow path, and no other page than else\n");
+    return 77;
+  }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(threads_come_and_go),
       cmocka_unit_test(one_thread_frees_for_all),
