@@ -53,7 +53,6 @@ typedef struct work {
 static void *be_interrupted(void *ctx)
 {
   work *w = ctx;
-  atomic_store(&caught, 0);
   do
     w->fn(w->heap);
   while (atomic_load(&caught) < LEAST_SIGNALS);
@@ -63,17 +62,24 @@ static void *be_interrupted(void *ctx)
   return NULL; /* and its end is interrupted too */
 }
 
-/* Runs fn in a thread of its own that gets one signal after the other. */
+/* Runs fn in a thread of its own that gets a signal as soon as it has handled the last one. */
 static void interrupt(tm_heap *heap, void (*fn)(tm_heap *heap))
 {
   pthread_t thread;
   work w = {.heap = heap, .fn = fn};
   watched = heap;
+  atomic_store(&caught, 0);
   atomic_store(&block, tm_malloc(heap, TM_MEM, 64));
   must(pthread_create(&thread, NULL, be_interrupted, &w) == 0);
+  test_random r = {1};
   while (!atomic_load(&w.done)) {
+    unsigned before = atomic_load(&caught);
     (void)pthread_kill(thread, SIGUSR1);
-    (void)sched_yield();
+    while (atomic_load(&caught) == before && !atomic_load(&w.done))
+      (void)sched_yield();
+    /* then some work is done before the next one, now more, now less */
+    for (uint64_t i = random_below(&r, 20000); i && !atomic_load(&w.done); i--)
+      continue;
   }
   for (int i = 0; i < 20; i++) /* not joined yet: its id is good */
     (void)pthread_kill(thread, SIGUSR1);
