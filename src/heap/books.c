@@ -176,7 +176,7 @@ static void fill_levels(const tm_heap *heap, const tm__sums *sums, tm_stats *out
     out->meta_bytes = tm__arena_meta_bytes() - tm__heap_meta_elsewhere(heap);
   out->committed_bytes =
       live + out->free_bytes + out->waste_bytes + out->dirty_bytes + out->meta_bytes;
-  out->reserved_bytes = tm__arena.bytes;
+  out->reserved_bytes = tm__arena.bytes + out->meta_bytes; /* which stands beside it */
 }
 
 static void fill_totals(const tm_heap *heap, const tm__sums *sums, tm_stats *out)

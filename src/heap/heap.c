@@ -73,6 +73,15 @@ static void fork_child(void)
   tm__lock_release(&table.lock);
 }
 
+/* Handlers run in the reverse order of their registration before a fork, so ours must be older than
+ * any that allocates: it is registered before the program's constructors run, not at first use. */
+__attribute__((constructor(101))) static void register_fork(void)
+{
+  static _Atomic(bool) registered;
+  if (!atomic_exchange(&registered, true))
+    (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
 static bool startup_locked(void)
 {
   /* What needs no memory comes first, once: without any, the default heap refuses, but answers. */
@@ -107,7 +116,7 @@ TM_SLOW static bool start(void)
   tm__lock_release(&table.lock);
   /* Outside the lock: it may allocate, and then finds the heap started. */
   if (there)
-    (void)pthread_atfork(fork_prepare, fork_parent, fork_child);
+    register_fork(); /* of an archive's constructors another may have come first */
   return there;
 }
 
@@ -277,6 +286,8 @@ int tm_heap_close(tm_heap *heap)
   int error = tm__engine_close(&heap->engine);
   if (error)
     return error;
+  if (tm__counter_read(&heap->engine.soft_bytes))
+    tm__arena_keep_set(UINT64_MAX); /* what its limit left for dirt; others set theirs again */
   tm__shards_end(heap);
   release_runs(heap);
   tm__handles_close(heap);

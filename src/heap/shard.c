@@ -151,14 +151,31 @@ void tm__shard_key_init(void)
     atomic_store(&exit_key_made, true);
 }
 
+enum { LOOK_IDLE = 128 };
+
 /* ---- Finding -------------------------------------------------------------------------------- */
+
+/* Of the idle shards the one to which most has come back, else the one that has rested longest: a
+ * shard that nobody takes keeps blocks that nobody can use. */
+static tm__shard *pick_idle_locked(tm_heap *heap)
+{
+  tm__shard **best = &heap->idle;
+  unsigned looked = 0;
+  for (tm__shard **at = best; *at && looked < LOOK_IDLE; at = &(*at)->next_idle, looked++)
+    if (atomic_load_explicit(&(*at)->remote_bytes, memory_order_relaxed) >=
+        atomic_load_explicit(&(*best)->remote_bytes, memory_order_relaxed))
+      best = at;
+  tm__shard *shard = *best;
+  if (shard)
+    *best = shard->next_idle;
+  return shard;
+}
 
 static tm__shard *adopt(tm_heap *heap)
 {
   tm__lock_acquire(&heap->lock);
-  tm__shard *shard = heap->idle;
+  tm__shard *shard = pick_idle_locked(heap);
   if (shard) {
-    heap->idle = shard->next_idle;
     shard->idle = false;
     atomic_fetch_add(&heap->busy_shards, 1);
   }
