@@ -331,9 +331,32 @@ static int run_alone(crime_fn fn, const void *arg)
   return scene.status;
 }
 
+/* A soft limit bounds what the process keeps dirty, but not longer than its heap lives. */
+static void a_closed_heap_bounds_nothing(void **state)
+{
+  (void)state;
+  tm_heap_config config;
+  tm_heap *heap;
+  tm_heap_config_init(&config);
+  config.soft_limit_bytes = 1 << 20;
+  assert_int_equal(tm_heap_new(&heap, &config), 0);
+  for (int i = 0; i < 40; i++) /* each asks: the bound is set */
+    tm_free(heap, TM_MEM, tm_malloc(heap, TM_MEM, 900 << 10));
+  assert_int_equal(tm_heap_close(heap), 0);
+  (void)tm_trim(tm_heap_default());
+  void *p = tm_malloc(tm_heap_default(), TM_MEM, 32 << 20);
+  must(p != NULL);
+  memset(p, 1, 32 << 20);
+  tm_free(tm_heap_default(), TM_MEM, p);
+  tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 5 << 20));
+  assert_true(books_stats(tm_heap_default()).dirty_bytes >= 32 << 20);
+  (void)tm_trim(tm_heap_default());
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_closed_heap_bounds_nothing),
       cmocka_unit_test(the_defaults_are_documented),
       cmocka_unit_test(bad_configs_are_refused),
       cmocka_unit_test(a_heap_is_as_configured),
