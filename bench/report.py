@@ -127,6 +127,15 @@ def value_medians(rows):
 # ---- Tables -------------------------------------------------------------------------------------
 
 
+def value_table(subject, rows):
+    """Medians with a header: a program a row, a name a column."""
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    values = value_medians(rows)
+    return [[subject, *names],
+            *([program, *(number(values.get((program, name)), 1) for name in names)]
+              for program in dict.fromkeys(row["program"] for row in rows))]
+
+
 def number(x, digits=2):
     """A number for a table; a dash for none."""
     return "-" if x is None else f"{x:.{digits}f}"

@@ -4,7 +4,7 @@
     table.py [FILE.csv] [--check]
 
 Without FILE it takes the newest full run in bench/results/, and always the newest results of
-instructions.py and inside.py. What stands between the markers of docs/performance.md is replaced;
+instructions.py, scale.py and inside.py. What stands between the markers of docs/performance.md is replaced;
 --check only says (exit status 1) whether it would change.
 """
 
@@ -73,16 +73,6 @@ def losses(results, subject):
     return lines or ["- none"]
 
 
-def instruction_rows(rows):
-    """Rows: a workload, one column an arm."""
-    arms = list(dict.fromkeys(row["name"] for row in rows))
-    values = report.value_medians(rows)
-    names = list(dict.fromkeys(row["program"] for row in rows))
-    return [["instructions a pair", *arms],
-            *([name, *(report.number(values.get((name, arm)), 1) for arm in arms)]
-              for name in names)]
-
-
 def inside_rows(rows):
     """Rows: program, name, median."""
     return [["program", "value", "median"],
@@ -116,7 +106,10 @@ def text_of(path):
                   report.as_markdown(off_rows(results))]
     parts += ["", "### More than a tenth behind the best peer", "",
               *losses(results, machine.TIDEMARK)]
-    parts += value_part("instructions", "Instructions", instruction_rows)
+    parts += value_part("instructions", "Instructions",
+                        lambda rows: report.value_table("instructions a pair", rows))
+    parts += value_part("scale", "Against size and threads",
+                        lambda rows: report.value_table("nanoseconds of a pair", rows))
     parts += value_part("inside", "From inside", inside_rows)
     return "\n".join(parts)
 
