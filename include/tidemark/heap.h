@@ -86,8 +86,10 @@ TM_API void *tm_calloc(tm_heap *heap, tm_family family, size_t count, size_t siz
 /*
  * Resizes p to at least n bytes, keeping min(old, new) bytes of content; may move. p == NULL is
  * tm_malloc(heap, family, n); n == 0 gives a small live block, it does not free. NULL as for
- * tm_malloc, then p is still valid and unchanged. Never runs hooks. Large blocks (over 64 KiB)
- * grow in place where the next slices are free and otherwise move by page tables, not by bytes.
+ * tm_malloc, then p is still valid and unchanged. Never runs hooks. A block up to 8 KiB that must
+ * move to grow may get up to a quarter more than its old size, to move less often. Large blocks
+ * (over 64 KiB) grow in place where the next slices are free and otherwise move by page tables,
+ * not by bytes.
  */
 TM_API void *tm_realloc(tm_heap *heap, tm_family family, void *p, size_t n);
 
