@@ -110,9 +110,25 @@ static request request_of(tm_heap *heap, unsigned pool, size_t n)
   return r;
 }
 
-TM_SLOW void *tm__alloc_slow(tm_heap *heap, unsigned pool, size_t n)
+/* The list was empty, but there is another one: the only thing that happens often. NULL: nothing
+ * has changed that a request could see. */
+static void *carve_reload(tm__shard *shard, unsigned pool, size_t n)
+{
+  tm__bin *bin = tm__bin_at(&shard->own[pool], tm__bin_offset(n));
+  if (bin->head || !bin->block_bytes ||
+      !tm__bin_reload(shard, pool, (unsigned)(bin - shard->own[pool].bins)))
+    return NULL;
+  return tm__alloc_fast(shard, pool, n);
+}
+
+TM_NOINLINE void *tm__alloc_slow(tm_heap *heap, unsigned pool, size_t n)
 {
   bool zero;
+  if (n <= TM_SMALL_MAX && pool < TM_POOLS_BUILT_IN) {
+    void *p = carve_reload(tm__shard_peek(heap), pool, n);
+    if (p)
+      return p;
+  }
   request r = request_of(heap, pool, n);
   return carve_on(&r, &zero);
 }

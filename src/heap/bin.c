@@ -89,30 +89,39 @@ static bool receive(tm__shard *shard, unsigned pool, unsigned cls)
   return true;
 }
 
-bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
+bool tm__bin_reload(tm__shard *shard, unsigned pool, unsigned cls)
 {
   tm__row *row = shard->rows[pool];
   tm__bin *bin = &row->bins[cls];
   tm__queue *queue = &row->queues[cls];
-  uint32_t count;
-  if (tm_unlikely(!bin->block_bytes))
-    start(shard, pool, cls, bytes);
   if (bin->stash) {
+    uint32_t count;
     tm__block *list = stash_pop(shard, bin, queue, &count);
     load(bin, queue, list, count);
     bin->foreign = queue->stash_foreign;
     queue->stash_foreign &= bin->stash != NULL;
     return true;
   }
-  if (tm_unlikely(atomic_load_explicit(&shard->remote_bytes, memory_order_relaxed) >
-                  TM_REMOTE_MOST))
+  uint64_t back = atomic_load_explicit(&shard->remote_bytes, memory_order_relaxed);
+  if (tm_unlikely(back > TM_REMOTE_MOST)) {
     tm__remote_all_home(shard);
-  else if (receive(shard, pool, cls))
+    return false;
+  }
+  return back && receive(shard, pool, cls);
+}
+
+bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
+{
+  tm__bin *bin = &shard->rows[pool]->bins[cls];
+  uint32_t count;
+  if (tm_unlikely(!bin->block_bytes))
+    start(shard, pool, cls, bytes);
+  if (tm__bin_reload(shard, pool, cls))
     return true;
   tm__block *list = tm__pages_supply(shard, pool, cls, &count);
   if (!list)
     return false;
-  load(bin, queue, list, count);
+  load(bin, &shard->rows[pool]->queues[cls], list, count);
   return true;
 }
 

@@ -14,6 +14,9 @@
  * O(1), but for batches that came back by the hundred. */
 TM_HIDDEN bool tm__bin_refill(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes);
 
+/* The first half of it, for a bin that was started: what was put aside or came back. */
+TM_HIDDEN bool tm__bin_reload(tm__shard *shard, unsigned pool, unsigned cls);
+
 /* For a free that goes past bin.full_at: a list that is too long is put aside, or taken apart
  * when enough lists are; in both cases the block that was freed last stays. */
 TM_HIDDEN void tm__bin_overflow(tm__shard *shard, unsigned pool, unsigned cls);
