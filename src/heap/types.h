@@ -53,8 +53,8 @@ enum {
   TM_LIST_BYTES = 16384,     /* of blocks on a bin's list before it is put aside */
   TM_LIST_MOST = 128,        /* and blocks, */
   TM_LIST_LEAST = 4,         /* but not fewer than these */
-  TM_STASH_BYTES = 131072,   /* of a bin's batches put aside */
-  TM_STASHED_MOST = 1 << 20, /* of all of a shard's */
+  TM_STASH_BYTES = 262144,   /* of a bin's batches put aside */
+  TM_STASHED_MOST = 1 << 21, /* of all of a shard's */
   TM_REMOTE_MOST = 1 << 20,  /* of blocks that came back, before a refill takes all of them home */
   TM_OUT_SLOTS = 16,         /* owners and classes that a shard gathers frees for */
   TM_SHY_CLASSES = 3, /* so small that blocks share cache lines: only their owner uses them, */
