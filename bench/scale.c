@@ -2,9 +2,9 @@
  * scale.c - what a pair of malloc and free costs when the heap is large, and when threads are many.
  *
  * Stands for: the same service on its first day and a year later. Blocks of a live set are replaced
- * at random. The same loop with a bare free list for each size, which touches the same blocks in the
- * same way, shows what the size of the caches costs; what an allocator costs beyond it should not
- * grow. Prints nanoseconds of processor time.
+ * at random. The same loop with a bare free list for each size, which touches the same blocks in
+ * the same way, shows what the size of the caches costs; what an allocator costs beyond it should
+ * not grow. Prints nanoseconds of processor time.
  */
 #include "bench.h"
 
