@@ -15,6 +15,7 @@ class Arm:
     name: str
     library: str
     version: str
+    settings: tuple = ()  # NAME=VALUE, of an arm that is there to show what a setting does
 
 
 # name, Debian package, how the file begins that replaces malloc
@@ -26,6 +27,7 @@ PEERS = (
 )
 TIDEMARK = "tidemark"
 OFF = "tidemark-off"
+HUGE = "tidemark-huge"  # only when it is asked for
 PRELOAD = "libtidemark-preload.so"
 
 
@@ -88,6 +90,8 @@ def find_arms(build, off_build):
             missing.append(f"{name}: no {PRELOAD} below {where}")
         else:
             arms.append(Arm(name, os.path.realpath(library), commit()))
+    if arms and arms[0].name == TIDEMARK:
+        arms.append(Arm(HUGE, arms[0].library, commit(), ("TM_HUGE_PAGES=1",)))
     arms.append(Arm("glibc", None, platform.libc_ver()[1]))
     for name, package, prefix in PEERS:
         library = _package_library(package, prefix)

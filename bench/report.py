@@ -50,7 +50,7 @@ class Results:
 
     def peers(self):
         """Arms that are not ours."""
-        return [arm for arm in self.arms if arm not in (machine.TIDEMARK, machine.OFF)]
+        return [arm for arm in self.arms if not arm.startswith(machine.TIDEMARK)]
 
     def best_peer(self, measure, names=None):
         """The one peer with the best geometric mean."""

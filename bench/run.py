@@ -43,7 +43,7 @@ def settings_of(arm, workload, libc):
     """NAME=VALUE for the command: the preload, and for our own programs the file that they check
     for. libc is preloaded like any other arm, because a program may be linked with an allocator."""
     library = arm.library or libc
-    settings = [f"LD_PRELOAD={library}", *workload.settings]
+    settings = [f"LD_PRELOAD={library}", *workload.settings, *arm.settings]
     if workload.package is None:
         settings.append(f"BENCH_ALLOCATOR={os.path.basename(library)}")
     return settings
@@ -180,7 +180,8 @@ def parse(arguments):
 def choose_arms(options):
     """The arms of this run; says what is missing."""
     arms, missing = machine.find_arms(options.build, options.off_build)
-    wanted = options.arms.split(",") if options.arms else [arm.name for arm in arms]
+    wanted = (options.arms.split(",") if options.arms
+              else [arm.name for arm in arms if not arm.settings])
     for line in missing:
         print(f"not here: {line}", file=sys.stderr)
     if not options.arms and machine.TIDEMARK not in [arm.name for arm in arms]:

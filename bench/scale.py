@@ -36,7 +36,8 @@ def run_once(program_dir, arm, arguments, libc):
     """{name: value} of one run; on all CPUs, for the threads."""
     library = arm.library or libc
     environment = {**run.clean_environment(), "LD_PRELOAD": library,
-                   "BENCH_ALLOCATOR": os.path.basename(library)}
+                   "BENCH_ALLOCATOR": os.path.basename(library),
+                   **dict(setting.split("=", 1) for setting in arm.settings)}
     done = subprocess.run([os.path.join(program_dir, "scale"), *arguments], capture_output=True,
                           text=True, check=False, timeout=run.TIME_LIMIT_S, env=environment)
     values = dict(re.findall(r"(\w+)=([\d.]+)", done.stdout))

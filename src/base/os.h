@@ -22,6 +22,8 @@ TM_HIDDEN int tm__os_unreserve(void *p, size_t bytes);
 TM_HIDDEN int tm__os_commit(void *p, size_t bytes);
 /* Makes reserved space readable as zero; costs no memory until it is committed. */
 TM_HIDDEN int tm__os_readable(void *p, size_t bytes);
+/* Advice, which the system may ignore: whether the range may be backed by huge pages. */
+TM_HIDDEN void tm__os_huge(void *p, size_t bytes, bool wanted);
 /* Gives the memory behind p back now; it reads as zero afterwards. */
 TM_HIDDEN int tm__os_purge(void *p, size_t bytes);
 /* Moves the pages of `from` to `to` (both ours, both committed, no overlap); `from` reads as zero

@@ -92,6 +92,13 @@ int tm__os_readable(void *p, size_t bytes)
   return result;
 }
 
+void tm__os_huge(void *p, size_t bytes, bool wanted)
+{
+  int saved = errno;
+  (void)madvise(p, bytes, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  errno = saved;
+}
+
 int tm__os_purge(void *p, size_t bytes)
 {
   if (fault_now())

@@ -109,6 +109,12 @@ static bool reserve(uint32_t slices)
   }
   /* A wild pointer into unused slices finds tags that say so; reading costs no memory. */
   (void)tm__os_readable(p, tags + pages);
+  /* The tables are touched here and there. The blocks' memory is left to the system's setting:
+   * huge pages save time in large heaps and cost memory in small ones (docs/performance.md). */
+  tm__os_huge(p, tags + pages, false);
+  const char *huge = tm__os_env("TM_HUGE_PAGES");
+  if (huge && huge[0] == '1')
+    tm__os_huge(p + tags + pages, bytes, true);
   tm__spans_init(&arena.free, memory, slices);
   tm__spans_init(&arena.dirty, memory + sets, slices);
   tm__decay_init(&arena.decay, (uint64_t)TM_DECAY_MS * 1000000);
