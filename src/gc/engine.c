@@ -227,7 +227,7 @@ bool tm__engine_given_up(tm__engine *engine, const tm_inputs *in)
 
 int tm__engine_poll_for(tm__engine *engine, uint64_t request_bytes)
 {
-  if (tm_likely(!atomic_load_explicit(&engine->pending, memory_order_acquire)))
+  if (tm_likely(!tm__engine_due(engine)))
     return 0;
   uint64_t due = atomic_load_explicit(&engine->next_due_ns, memory_order_relaxed);
   if (due && !tm__engine_inside(engine) && engine->port.now_ns(engine->port.ctx) < due)

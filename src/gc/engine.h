@@ -87,6 +87,11 @@ TM_INLINE bool tm__engine_is_low(tm__engine *engine, uint64_t footprint_bytes)
 }
 TM_HIDDEN void tm__engine_fell(tm__engine *engine);
 
+/* Could a poll have something to do? One load. */
+TM_INLINE bool tm__engine_due(const tm__engine *engine)
+{
+  return atomic_load_explicit(&engine->pending, memory_order_acquire) != 0;
+}
 /* As tm_poll. */
 TM_HIDDEN int tm__engine_poll(tm__engine *engine);
 /* As tm_poll, on behalf of a request that is not in the footprint yet: it is decided as if it

@@ -110,13 +110,13 @@ static request request_of(tm_heap *heap, unsigned pool, size_t n)
   return r;
 }
 
-/* The list was empty, but there is another one: the only thing that happens often. NULL: nothing
- * has changed that a request could see. */
+/* What happens often: the list was empty, but there is another one; or the shard was not looked for
+ * yet. NULL: nothing has changed that a request could see. */
 static void *carve_reload(tm__shard *shard, unsigned pool, size_t n)
 {
   tm__bin *bin = tm__bin_at(&shard->own[pool], tm__bin_offset(n));
-  if (bin->head || !bin->block_bytes ||
-      !tm__bin_reload(shard, pool, (unsigned)(bin - shard->own[pool].bins)))
+  if (!bin->head &&
+      (!bin->block_bytes || !tm__bin_reload(shard, pool, (unsigned)(bin - shard->own[pool].bins))))
     return NULL;
   return tm__alloc_fast(shard, pool, n);
 }
@@ -151,9 +151,10 @@ TM_SLOW void *tm__calloc_slow(tm_heap *heap, unsigned pool, size_t n)
 
 /* ---- The public functions ------------------------------------------------------------------- */
 
-void *tm_malloc(tm_heap *heap, tm_family family, size_t n)
+TM_HOT void *tm_malloc(tm_heap *heap, tm_family family, size_t n)
 {
-  void *p = tm__alloc_fast(tm__shard_peek(heap), family, n);
+  tm__shard *shard = tm__shard_near(heap);
+  void *p = tm_likely(shard != NULL) ? tm__alloc_fast(shard, family, n) : NULL;
   return tm_likely(p != NULL) ? p : tm__alloc_slow(heap, family, n);
 }
 
@@ -162,7 +163,8 @@ void *tm_calloc(tm_heap *heap, tm_family family, size_t count, size_t size)
   size_t n;
   if (tm_unlikely(__builtin_mul_overflow(count, size, &n)))
     n = SIZE_MAX; /* fails as an overflow */
-  void *p = tm__alloc_fast(tm__shard_peek(heap), family, n);
+  tm__shard *shard = tm__shard_near(heap);
+  void *p = tm_likely(shard != NULL) ? tm__alloc_fast(shard, family, n) : NULL;
   return tm_likely(p != NULL) ? memset(p, 0, n) : tm__calloc_slow(heap, family, n);
 }
 

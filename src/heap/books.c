@@ -26,68 +26,77 @@ static tm__row *row_of(const tm__shard *shard, unsigned pool)
   return __atomic_load_n(&shard->rows[pool], __ATOMIC_ACQUIRE);
 }
 
-static void add_frees(const tm_heap *heap, unsigned pool, const tm__row *row, tm__sums *sums)
+/* Block sizes of a pool's classes. A pool of fixed size has the class 0 only. */
+static const uint32_t *sizes_of(const tm_heap *heap, unsigned pool)
 {
+  const uint32_t *fixed = &heap->pools[pool].block_bytes;
+  return *fixed ? fixed : tm__class_bytes;
+}
+
+static void add_frees(const uint32_t *sizes, const tm__row *row, tm__sums *sums)
+{
+  uint64_t blocks = 0, bytes = 0;
   for (unsigned word = 0; word < 2; word++) {
     for (uint64_t used = used_of(row, word); used; used &= used - 1) {
       unsigned cls = word * 64 + (unsigned)__builtin_ctzl(used);
       uint64_t frees = tm__counter_read(&row->bins[cls].books.frees);
-      sums->frees += frees;
-      sums->freed_bytes += frees * tm__pool_block_bytes(heap, pool, cls);
+      blocks += frees;
+      bytes += frees * sizes[cls];
     }
   }
-  sums->frees += tm__counter_read(&row->books.large_frees);
-  sums->freed_bytes += tm__counter_read(&row->books.large_free_bytes);
+  sums->frees += blocks + tm__counter_read(&row->books.large_frees);
+  sums->freed_bytes += bytes + tm__counter_read(&row->books.large_free_bytes);
   sums->freed_bytes += tm__counter_read(&row->books.shrink_bytes);
 }
 
-static void add_allocs(const tm_heap *heap, unsigned pool, const tm__row *row, tm__sums *sums)
+/* Adds up the allocs; and, because they stand on the same line, the frees once more. */
+static void add_allocs(const uint32_t *sizes, const tm__row *row, tm__sums *sums, uint64_t *freed)
 {
+  uint64_t blocks = 0, bytes = 0, again = 0;
   for (unsigned word = 0; word < 2; word++) {
     for (uint64_t used = used_of(row, word); used; used &= used - 1) {
       unsigned cls = word * 64 + (unsigned)__builtin_ctzl(used);
-      uint64_t allocs = tm__counter_read(&row->bins[cls].books.allocs);
-      sums->allocs += allocs;
-      sums->alloc_bytes += allocs * tm__pool_block_bytes(heap, pool, cls);
+      const tm__ledger_bin *books = &row->bins[cls].books;
+      uint64_t allocs = tm__counter_read(&books->allocs);
+      blocks += allocs;
+      bytes += allocs * sizes[cls];
+      again += tm__counter_read(&books->frees) * sizes[cls];
     }
   }
-  sums->allocs += tm__counter_read(&row->books.large_allocs);
-  sums->alloc_bytes += tm__counter_read(&row->books.large_alloc_bytes);
+  sums->allocs += blocks + tm__counter_read(&row->books.large_allocs);
+  sums->alloc_bytes += bytes + tm__counter_read(&row->books.large_alloc_bytes);
   sums->alloc_bytes += tm__counter_read(&row->books.grow_bytes);
   sums->reallocs += tm__counter_read(&row->books.reallocs);
-}
-
-static void add_all_frees(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
-{
-  for (const tm__shard *s = newest_of(heap); s; s = s->next)
-    for (unsigned pool = first; pool < end; pool++)
-      if (row_of(s, pool))
-        add_frees(heap, pool, row_of(s, pool), sums);
+  *freed += again + tm__counter_read(&row->books.large_free_bytes);
+  *freed += tm__counter_read(&row->books.shrink_bytes);
 }
 
 /* All frees first; the allocs of every shard that is there by then: a block whose free was seen has
- * been allocated by one of them. */
-static tm__sums look_at(const tm_heap *heap, unsigned first, unsigned end)
+ * been allocated by one of them. Returns the bytes that were freed meanwhile: they are seen as
+ * live. */
+static uint64_t look_at(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
 {
-  tm__sums sums = {0};
-  add_all_frees(heap, first, end, &sums);
+  uint64_t freed = 0;
+  *sums = (tm__sums){0};
   for (const tm__shard *s = newest_of(heap); s; s = s->next)
     for (unsigned pool = first; pool < end; pool++)
       if (row_of(s, pool))
-        add_allocs(heap, pool, row_of(s, pool), &sums);
-  return sums;
+        add_frees(sizes_of(heap, pool), row_of(s, pool), sums);
+  for (const tm__shard *s = newest_of(heap); s; s = s->next)
+    for (unsigned pool = first; pool < end; pool++)
+      if (row_of(s, pool))
+        add_allocs(sizes_of(heap, pool), row_of(s, pool), sums, &freed);
+  return freed - sums->freed_bytes;
 }
 
-/* What is freed between the two halves of a look is seen as live: a look after which the frees are
- * still the same is exact. Else the best of a few; a reader that lost its processor in the middle
- * of one must not show gigabytes that never were. */
+/* A look during which nothing was freed is exact. Else the best of a few; a reader that lost its
+ * processor in the middle of one must not show gigabytes that never were. */
 static void sum_pools(const tm_heap *heap, unsigned first, unsigned end, tm__sums *sums)
 {
   uint64_t least = UINT64_MAX;
   for (int i = 0; i < LOOKS && least > 0; i++) {
-    tm__sums one = look_at(heap, first, end), later = {0};
-    add_all_frees(heap, first, end, &later);
-    uint64_t missed = later.freed_bytes - one.freed_bytes;
+    tm__sums one;
+    uint64_t missed = look_at(heap, first, end, &one);
     if (missed < least)
       *sums = one;
     least = missed < least ? missed : least;
@@ -110,7 +119,7 @@ uint64_t tm__books_freed(const tm__shard *shard)
   unsigned pools = atomic_load(&shard->heap->pool_count);
   for (unsigned pool = 0; pool < pools; pool++)
     if (row_of(shard, pool))
-      add_frees(shard->heap, pool, row_of(shard, pool), &sums);
+      add_frees(sizes_of(shard->heap, pool), row_of(shard, pool), &sums);
   return sums.freed_bytes;
 }
 

@@ -12,13 +12,6 @@ typedef struct tm__sums {
   uint64_t alloc_bytes, freed_bytes, allocs, frees, reallocs;
 } tm__sums;
 
-/* The size of a block of this class in this pool. */
-TM_INLINE uint32_t tm__pool_block_bytes(const tm_heap *heap, unsigned pool, unsigned cls)
-{
-  uint32_t fixed = heap->pools[pool].block_bytes;
-  return fixed ? fixed : tm__class_bytes[cls];
-}
-
 /* One pool's books over all shards. */
 TM_HIDDEN void tm__books_pool(const tm_heap *heap, unsigned pool, tm__sums *sums);
 /* Over all pools. */

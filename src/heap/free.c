@@ -196,14 +196,18 @@ void tm__free_slow(tm_heap *heap, unsigned pool, void *p)
 {
   if (!p)
     return;
-  if (pool < TM_POOLS_BUILT_IN && tm__inside(p) && tm__free_far(tm__shard_peek(heap), pool, p))
-    return;
+  if (pool < TM_POOLS_BUILT_IN && tm__inside(p)) {
+    tm__shard *shard = tm__shard_peek(heap);
+    if (tm__free_fast(shard, pool, p) || tm__free_far(shard, pool, p))
+      return;
+  }
   free_start(heap, pool, p);
 }
 
-void tm_free(tm_heap *heap, tm_family family, void *p)
+TM_HOT void tm_free(tm_heap *heap, tm_family family, void *p)
 {
-  if (tm_unlikely(!tm__free_fast(tm__shard_peek(heap), family, p)))
+  tm__shard *shard = tm__shard_near(heap);
+  if (tm_unlikely(!shard) || tm_unlikely(!tm__free_fast(shard, family, p)))
     tm__free_slow(heap, family, p);
 }
 

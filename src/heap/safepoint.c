@@ -173,9 +173,11 @@ int tm_pending(const tm_heap *heap)
   return heap && atomic_load_explicit(&heap->engine.pending, memory_order_acquire) != 0;
 }
 
-int tm_poll(tm_heap *heap)
+TM_HOT int tm_poll(tm_heap *heap)
 {
-  return heap ? tm__engine_poll(&heap->engine) : TM_EINVAL;
+  if (tm_unlikely(!heap))
+    return TM_EINVAL;
+  return tm_likely(!tm__engine_due(&heap->engine)) ? 0 : tm__engine_poll(&heap->engine);
 }
 
 uint64_t tm_next_due_ns(const tm_heap *heap)

@@ -31,6 +31,12 @@ TM_INLINE tm__shard *tm__shard_peek(tm_heap *heap)
   return heap->one ? heap->one : tm__shard_of_others(heap);
 }
 
+/* The same where that costs no call; NULL for a heap of many threads that is not the default. */
+TM_INLINE tm__shard *tm__shard_near(tm_heap *heap)
+{
+  return tm_likely(heap->is_default) ? tm__self : heap->one;
+}
+
 /* A new shard in heap's list (a heap for one thread makes its own at once). NULL iff no memory. */
 TM_HIDDEN tm__shard *tm__shard_new(tm_heap *heap);
 
