@@ -51,6 +51,7 @@ GENERAL = (
     Workload("sharing-passive", ("false_sharing", "shape=passive"), cpus=2,
              work=("writes", 1_000_000)),
     Workload("large", ("large",), work=("steps", 1_000)),
+    Workload("bursts", ("bursts",), work=("bursts", 6)),
     Workload("regrow-small", ("regrow", "kind=small"), work=("rounds", 7_000)),
     Workload("regrow-large", ("regrow", "kind=large"), work=("rounds", 4)),
 )
