@@ -9,6 +9,7 @@
 #define TM_BASE_OS_H
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include "base/hints.h"
 
@@ -45,6 +46,9 @@ TM_HIDDEN void tm__os_pause(uint64_t ns);
 /* A barrier in every thread of the process that runs: afterwards a store before it is seen by
  * their later loads, and their earlier stores are seen by ours. false: the kernel has none. */
 TM_HIDDEN bool tm__os_barrier_all(void);
+
+/* As fstat: 0, or -1 and errno. */
+TM_HIDDEN int tm__os_fstat(int fd, struct stat *st);
 
 /* The value of an environment variable, or NULL. Works before libc's own start-up is finished. */
 TM_HIDDEN const char *tm__os_env(const char *name);

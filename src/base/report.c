@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/atomics.h"
+#include "base/os.h"
 
 static _Atomic(int) report_fd = 2;
 
@@ -20,7 +21,7 @@ static bool report_file_known;
 
 void tm__report_fd_set(int fd)
 {
-  if (fstat(fd, &report_file) != 0)
+  if (tm__os_fstat(fd, &report_file) != 0)
     report_file.st_ino = 0;
   report_file_known = true;
   atomic_store(&report_fd, fd);
@@ -29,7 +30,8 @@ void tm__report_fd_set(int fd)
 static bool is_report_file(int fd)
 {
   struct stat st;
-  return fstat(fd, &st) == 0 && st.st_ino == report_file.st_ino && st.st_dev == report_file.st_dev;
+  return tm__os_fstat(fd, &st) == 0 && st.st_ino == report_file.st_ino &&
+         st.st_dev == report_file.st_dev;
 }
 
 /* Where to write now, or -1: the descriptor that was set, or standard error while it is the same

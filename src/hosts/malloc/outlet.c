@@ -11,12 +11,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/os.h"
+
 enum { HIGH = 500, PATIENCE_MS = 1000 };
 
 tm__outlet tm__outlet_of(int fd)
 {
   struct stat st;
-  if (fd < 0 || fstat(fd, &st) != 0)
+  if (fd < 0 || tm__os_fstat(fd, &st) != 0)
     return TM__OUTLET_NONE;
   return (tm__outlet){fd, st.st_dev, st.st_ino};
 }
@@ -78,7 +80,7 @@ bool tm__outlet_write(const tm__outlet *outlet, const char *text, size_t length,
   if (!tm__outlet_holds(outlet))
     return false;
   struct stat st;
-  if (whole && fstat(outlet->fd, &st) == 0 && S_ISREG(st.st_mode) &&
+  if (whole && tm__os_fstat(outlet->fd, &st) == 0 && S_ISREG(st.st_mode) &&
       (ftruncate(outlet->fd, 0) != 0 || lseek(outlet->fd, 0, SEEK_SET) != 0))
     return false;
   /* A reader that left must not turn the program's exit status into a SIGPIPE: it is held back, and
