@@ -3,17 +3,14 @@
 
 #include "base/hints.h"
 #include "stats/emit.h"
+#include "stats/names.h"
 
-#define NAMED(name, text) [name] = (text),
-#define REASON(name, bit, text) [bit] = (text),
-static const char *const kinds[] = {TM_HOOK_KINDS(NAMED)};
-static const char *const verdicts[] = {TM_VERDICTS(NAMED)};
-static const char *const reasons[] = {TM_REASONS(REASON)};
-static const char *const results[] = {"done", "more", "nothing", "busy", "error"};
-static const char *const pressures[] = {"none", "low", "medium", "critical"};
+#define REASON(name, bit, text) [bit] = text,
+static const tm__word reasons[] = {TM_REASONS(REASON)};
+static const tm__word pressures[] = {"none", "low", "medium", "critical"};
 
 /* A name from a table as a string, null for none. */
-static void emit_name(tm__emit *e, bool *first, const char *key, const char *const *names,
+static void emit_name(tm__emit *e, bool *first, const char *key, const tm__word *names,
                       size_t count, int index)
 {
   tm__emit_key(e, first, key);
@@ -71,11 +68,11 @@ size_t tm_record_json(const tm_record *r, char *buffer, size_t capacity)
   emit_number(&e, &first, "time_ns", r->time_ns);
   tm__emit_key(&e, &first, "heap");
   tm__emit_json_string(&e, r->heap);
-  emit_name(&e, &first, "verdict", verdicts, TM_ARRAY_LEN(verdicts), (int)r->verdict);
+  emit_name(&e, &first, "verdict", tm__verdict_names, TM_VERDICT_COUNT, (int)r->verdict);
   emit_reasons(&e, &first, r->reasons);
   emit_name(&e, &first, "policy", reasons, TM_ARRAY_LEN(reasons), bit_of(r->policy));
-  emit_name(&e, &first, "kind", kinds, TM_ARRAY_LEN(kinds), r->kind);
-  emit_name(&e, &first, "result", results, TM_ARRAY_LEN(results), r->result);
+  emit_name(&e, &first, "kind", tm__kind_names, TM_HOOK_KIND_COUNT, r->kind);
+  emit_name(&e, &first, "result", tm__result_names, TM_ARRAY_LEN(tm__result_names), r->result);
   emit_name(&e, &first, "pressure", pressures, TM_ARRAY_LEN(pressures), (int)r->pressure);
   emit_number(&e, &first, "footprint_before_bytes", r->footprint_before_bytes);
   emit_number(&e, &first, "footprint_after_bytes", r->footprint_after_bytes);

@@ -21,7 +21,7 @@ void tm__name_copy(char *to, size_t capacity, const char *from)
 
 void tm__pools_init(tm_heap *heap)
 {
-  static const char *const names[TM_POOLS_BUILT_IN] = {"raw", "mem", "obj", "c"};
+  static const char names[TM_POOLS_BUILT_IN][4] = {"raw", "mem", "obj", "c"};
   static const tm_family families[TM_POOLS_BUILT_IN] = {TM_RAW, TM_MEM, TM_OBJ, TM_RAW};
   for (unsigned id = 0; id < TM_POOLS_BUILT_IN; id++) {
     struct tm_pool *pool = &heap->pools[id];
@@ -47,7 +47,7 @@ bool tm__pool_serves(const tm_heap *heap, unsigned have, unsigned asked)
          heap->pools[have].family == (tm_family)asked;
 }
 
-static const char *const api_names[TM_POOLS_BUILT_IN][3] = {
+static const char api_names[TM_POOLS_BUILT_IN][3][20] = {
     {"PyMem_RawMalloc", "PyMem_RawFree", "PyMem_RawRealloc"},
     {"PyMem_Malloc", "PyMem_Free", "PyMem_Realloc"},
     {"PyObject_Malloc", "PyObject_Free", "PyObject_Realloc"},

@@ -34,7 +34,7 @@ const tm__field tm__fields[] = {
 #undef TM_FIELD_BY_REASON
 
 #define FAIL_NAME(enumerator, name, meaning) name,
-const char *const tm__fail_names[TM_FAIL_COUNT] = {TM_FAILS(FAIL_NAME)};
+const tm__word tm__fail_names[TM_FAIL_COUNT] = {TM_FAILS(FAIL_NAME)};
 
 uint64_t tm__field_value(const void *row, size_t offset)
 {

@@ -5,6 +5,7 @@
 #include <tidemark/stats.h>
 
 #include "base/hints.h"
+#include "stats/names.h"
 
 typedef enum {
   TM__FIELD_LEVEL,
@@ -31,6 +32,6 @@ TM_HIDDEN extern const tm__field tm__fields[];
 TM_HIDDEN uint64_t tm__field_value(const void *row, size_t offset);
 
 /* The reasons of failure, by the names that texts show. */
-TM_HIDDEN extern const char *const tm__fail_names[TM_FAIL_COUNT];
+TM_HIDDEN extern const tm__word tm__fail_names[TM_FAIL_COUNT];
 
 #endif

@@ -6,7 +6,7 @@
 #include "stats/fields.h"
 #include "stats/names.h"
 
-static void emit_counts(tm__emit *e, const char *const *names, const uint64_t *counts, size_t n)
+static void emit_counts(tm__emit *e, const tm__word *names, const uint64_t *counts, size_t n)
 {
   bool first = true;
   tm__emit_char(e, '{');
@@ -39,7 +39,7 @@ static void emit_fields(tm__emit *e, const tm_stats *stats)
 
 static void emit_pools(tm__emit *e, const tm_heap *heap)
 {
-  static const char *const families[] = {"raw", "mem", "obj"};
+  static const tm__word families[] = {"raw", "mem", "obj"};
   tm_pool_row row;
   for (size_t i = 0; tm_pool_stats_read(heap, i, &row) == 1; i++) {
     bool first = true;

@@ -4,7 +4,7 @@
 #include "stats/names.h"
 
 /* Upper bounds of tm_action_row.duration_histogram; the last bucket has none. */
-static const char *const bounds[] = {"1e-05", "0.0001", "0.001", "0.01", "0.1", "1.0", "10.0"};
+static const tm__word bounds[] = {"1e-05", "0.0001", "0.001", "0.01", "0.1", "1.0", "10.0"};
 _Static_assert(TM_ARRAY_LEN(bounds) + 1 ==
                    sizeof(((tm_action_row *)0)->duration_histogram) / sizeof(uint64_t),
                "a bound for each bucket but the last");

@@ -6,8 +6,12 @@
 
 #include "base/hints.h"
 
-TM_HIDDEN extern const char *const tm__kind_names[TM_HOOK_KIND_COUNT];
-TM_HIDDEN extern const char *const tm__verdict_names[TM_VERDICT_COUNT];
-TM_HIDDEN extern const char *const tm__result_names[TM_HOOK_ERROR + 1];
+/* The words themselves, not pointers to them: each pointer would be relocated when the library is
+ * loaded, and its page would be a private one of every process. */
+typedef char tm__word[20];
+
+TM_HIDDEN extern const tm__word tm__kind_names[TM_HOOK_KIND_COUNT];
+TM_HIDDEN extern const tm__word tm__verdict_names[TM_VERDICT_COUNT];
+TM_HIDDEN extern const tm__word tm__result_names[TM_HOOK_ERROR + 1];
 
 #endif

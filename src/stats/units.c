@@ -109,7 +109,7 @@ static void emit_scaled(tm__emit *e, uint64_t value, uint64_t unit, const char *
 
 size_t tm__size_format(uint64_t bytes, char *buffer, size_t capacity)
 {
-  static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  static const char names[][4] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   tm__emit e;
   tm__emit_init(&e, buffer, capacity);
   int unit = 0;

@@ -8,7 +8,7 @@
 #include "hosts/malloc/image.h"
 
 /* What takes a block or makes one; not __libc_free and its like, which we call ourselves. */
-static const char *const names[] = {
+static const char names[][20] = {
     "malloc",         "calloc", "realloc",      "free",    "memalign", "aligned_alloc",
     "posix_memalign", "valloc", "reallocarray", "pvalloc", "cfree",    "malloc_usable_size",
 };

@@ -165,7 +165,7 @@ static void emit_system(tm__emit *e, const tm__facts *f)
 
 /* ---- What was done -------------------------------------------------------------------------- */
 
-static const char *const kind_names[TM_HOOK_KIND_COUNT] = {
+static const char kind_names[TM_HOOK_KIND_COUNT][20] = {
     [TM_DROP_CACHES] = "caches dropped", [TM_COLLECT_MINOR] = "minor collection",
     [TM_COLLECT] = "full collection",    [TM_COMPACT] = "compaction",
     [TM_TRIM] = "trim (given back)",     [TM_NEAR_LIMIT] = "near-limit call"};
@@ -301,10 +301,10 @@ static void emit_pools(tm__emit *e, const tm__facts *f)
 
 static void emit_failures(tm__emit *e, const tm__facts *f)
 {
-  static const char *const why[TM_FAIL_COUNT] = {[TM_FAIL_LIMIT] = "beyond the hard limit",
-                                                 [TM_FAIL_OS] = "refused by the system",
-                                                 [TM_FAIL_OVERFLOW] = "of a size that cannot be",
-                                                 [TM_FAIL_INJECTED] = "on a test's wish"};
+  static const char why[TM_FAIL_COUNT][28] = {[TM_FAIL_LIMIT] = "beyond the hard limit",
+                                              [TM_FAIL_OS] = "refused by the system",
+                                              [TM_FAIL_OVERFLOW] = "of a size that cannot be",
+                                              [TM_FAIL_INJECTED] = "on a test's wish"};
   uint64_t all = 0;
   for (size_t i = 0; i < TM_FAIL_COUNT; i++)
     all += f->stats.failures_total[i];
