@@ -31,9 +31,6 @@ void tm__engine_init(tm__engine *engine, const tm__engine_port *port)
   engine->notify = NULL;
   engine->notify_ctx = NULL;
   tm__hooks_init(&engine->hooks);
-  memset(engine->rows, 0, sizeof engine->rows);
-  for (int kind = 0; kind < TM_HOOK_KIND_COUNT; kind++)
-    engine->rows[kind].kind = (tm_hook_kind)kind;
   tm__counter_set(&engine->soft_bytes, 0);
   tm__counter_set(&engine->hard_bytes, 0);
   tm__counter_set(&engine->hard_set_bytes, 0);
@@ -50,8 +47,10 @@ void tm__engine_init(tm__engine *engine, const tm__engine_port *port)
 int tm__engine_close(tm__engine *engine)
 {
   int result = tm__engine_inside(engine) ? TM_EBUSY : tm__hooks_close(&engine->hooks);
-  if (!result)
+  if (!result) {
     tm__log_clear(&engine->log);
+    memset(engine->rows, 0, sizeof engine->rows);
+  }
   return result;
 }
 
@@ -386,6 +385,7 @@ int tm__engine_action_row(tm__engine *engine, tm_hook_kind kind, tm_action_row *
     return 0;
   tm__lock_acquire(&engine->lock);
   *row = engine->rows[kind];
+  row->kind = kind;
   tm__lock_release(&engine->lock);
   return 1;
 }

@@ -36,6 +36,12 @@ typedef struct tm__engine_port {
 } tm__engine_port;
 
 typedef struct tm__engine {
+  /* Large, and untouched in a program that needs no action. It stands before what start-up writes,
+   * so that the latter lies on one page with what a heap has behind. Guarded by the lock. */
+  tm__log log;
+  tm_action_row rows[TM_HOOK_KIND_COUNT]; /* but for their kind: it is filled in by who reads */
+  tm__hooks hooks;
+
   /* read by every slow path */
   tm__counter trip_bytes;             /* T; UINT64_MAX = none */
   _Atomic(uint32_t) pending;          /* latched TM_REASON_* bits, 0 = nothing */
@@ -54,9 +60,6 @@ typedef struct tm__engine {
   tm_policy_state state;
   tm_notify_fn notify;
   void *notify_ctx;
-  tm__hooks hooks;
-  tm__log log;
-  tm_action_row rows[TM_HOOK_KIND_COUNT];
   uint64_t emergency_failed_ns;        /* after a failed emergency round: when, */
   uint64_t emergency_failed_footprint; /* and the footprint then; 0 = none failed */
   uint64_t failed_need_bytes;          /* deferred heaps: the request that failed, until polled */
@@ -69,7 +72,7 @@ typedef struct tm__engine {
 /* Set in `pending` while actions run, beside the reasons that are latched meanwhile. */
 #define TM__PENDING_BUSY (1u << 31)
 
-/* The engine's memory must be zero the first time: the log is not touched before it is used. */
+/* The engine's memory must be zero, or was closed: what is large is not touched before its use. */
 TM_HIDDEN void tm__engine_init(tm__engine *engine, const tm__engine_port *port);
 /* Removes all hooks, waiting for calls in flight. TM_EBUSY inside one of its hooks. */
 TM_HIDDEN int tm__engine_close(tm__engine *engine);

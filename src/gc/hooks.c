@@ -88,10 +88,9 @@ void tm__hooks_init(tm__hooks *table)
   table->epoch = 0;
   atomic_store(&table->kinds, 0);
   for (size_t i = 0; i < TM__HOOK_SLOTS; i++) {
-    table->slots[i].table = table;
-    table->slots[i].life = TM__HOOK_FREE;
-    table->slots[i].generation = 0;
-    table->slots[i].calls = 0;
+    tm__hook_slot *slot = &table->slots[i];
+    if (slot->table) /* memory that was a table; a new one's slots are zero, and stay untouched */
+      *slot = (tm__hook_slot){.life = TM__HOOK_FREE};
   }
 }
 
@@ -140,6 +139,8 @@ int tm__hooks_add(tm__hooks *table, tm_hook_kind kind, tm_hook_fn fn, void *ctx,
     if (table->slots[i].life == TM__HOOK_FREE)
       slot = &table->slots[i];
   if (slot) {
+    if (!slot->table) /* no handle of this slot is out yet: nobody reads it meanwhile */
+      slot->table = table;
     slot->fn = fn;
     slot->ctx = ctx;
     slot->kind = kind;
@@ -160,6 +161,8 @@ int tm__hooks_remove(tm_hook *hook, tm__hooks **table)
     return TM_EINVAL;
   tm__hook_slot *slot = slot_of(hook);
   int result = 0;
+  if (!slot->table)
+    return TM_EINVAL;
   tm__lock_acquire(&slot->table->lock);
   uint32_t generation = slot->generation;
   bool own = inside_slot(slot);

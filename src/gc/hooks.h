@@ -36,8 +36,8 @@ typedef struct tm__hook_slot {
   TM_ALIGNED(TM__HOOK_SLOT_BYTES) unsigned char names[TM__HOOK_NAMES];
   tm_hook_fn fn;
   void *ctx;
-  struct tm__hooks *table;
-  uint64_t order; /* of registration, over the table's life */
+  struct tm__hooks *table; /* set by the slot's first tenant */
+  uint64_t order;          /* of registration, over the table's life */
   uint32_t generation;
   uint32_t calls; /* in flight */
   tm_hook_kind kind;
@@ -64,6 +64,7 @@ typedef struct tm__hook_call {
   struct tm__hook_call *outer;
 } tm__hook_call;
 
+/* Of memory that is zero or was a table. */
 TM_HIDDEN void tm__hooks_init(tm__hooks *table);
 /* Removes all hooks, waiting for calls in other threads. TM_EBUSY, and nothing is removed, inside
  * a hook of this table, or inside another table's hook while this one has a call in flight. */

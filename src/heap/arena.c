@@ -49,10 +49,18 @@ static char *meta_at_top(size_t bytes)
   return end <= arena.slices && raise_top((uint32_t)end) ? tm__slice_address(first) : NULL;
 }
 
+/* A large struct starts on a page: it was laid out so that little use touches few of them. */
+static size_t meta_gap(size_t bytes)
+{
+  return bytes < TM_OS_PAGE ? 0 : (size_t)(-(uintptr_t)arena.meta & (TM_OS_PAGE - 1));
+}
+
 static void *meta_alloc_locked(size_t bytes)
 {
   bytes = (bytes + META_ALIGNMENT - 1) & ~(size_t)(META_ALIGNMENT - 1);
-  if ((size_t)(arena.meta_end - arena.meta) < bytes) {
+  size_t gap = meta_gap(bytes);
+  if ((size_t)(arena.meta_end - arena.meta) < gap + bytes) {
+    gap = 0;
     size_t chunk =
         bytes > META_CHUNK ? (bytes + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1) : META_CHUNK;
     char *p = tm__os_map(chunk);
@@ -67,8 +75,8 @@ static void *meta_alloc_locked(size_t bytes)
     arena.meta = p;
     arena.meta_end = p + chunk;
   }
-  void *p = arena.meta;
-  arena.meta += bytes;
+  void *p = arena.meta + gap;
+  arena.meta += gap + bytes;
   tm__shared_add(&arena.meta_bytes, bytes);
   return p;
 }

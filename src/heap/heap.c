@@ -19,12 +19,18 @@ tm_heap tm__default_heap;
 
 static struct {
   tm__lock lock;
-  _Atomic(tm_heap *) heaps[TM_HEAPS_MAX]; /* slot 0 is the default heap */
-  _Atomic(unsigned) count;                /* slots ever used */
-  tm_heap *unused;                        /* structs of closed heaps */
-  _Atomic(int) started;                   /* 0 no, 1 on its way, 2 yes */
+  _Atomic(unsigned) count; /* slots ever used */
+  tm_heap *unused;         /* structs of closed heaps */
+  _Atomic(int) started;    /* 0 no, 1 on its way, 2 yes */
   pthread_t starter;
 } table = {.lock = TM__LOCK_INIT};
+static _Atomic(tm_heap *) heaps[TM_HEAPS_MAX]; /* by slot; the first one is not used: see below */
+
+/* Slot 0 is the default heap, whether it says so or not: a small program writes no page for it. */
+static tm_heap *heap_in(unsigned slot)
+{
+  return slot ? atomic_load(&heaps[slot]) : &tm__default_heap;
+}
 
 /* ---- Start-up ------------------------------------------------------------------------------- */
 
@@ -32,7 +38,7 @@ static void fork_prepare(void)
 {
   tm__lock_acquire(&table.lock);
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
-    tm_heap *heap = atomic_load(&table.heaps[i]);
+    tm_heap *heap = heap_in(i);
     if (!heap)
       continue;
     tm__lock_acquire(&heap->handles_lock);
@@ -46,7 +52,7 @@ static void fork_parent(void)
 {
   tm__arena_fork_release();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
-    tm_heap *heap = atomic_load(&table.heaps[i]);
+    tm_heap *heap = heap_in(i);
     if (!heap)
       continue;
     tm__lock_release(&heap->lock);
@@ -61,7 +67,7 @@ static void fork_child(void)
 {
   tm__arena_fork_child();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
-    tm_heap *heap = atomic_load(&table.heaps[i]);
+    tm_heap *heap = heap_in(i);
     if (!heap)
       continue;
     tm__lock_release(&heap->lock);
@@ -95,7 +101,6 @@ static bool startup_locked(void)
     tm__lock_init(&heap->handles_lock);
     tm__pools_init(&tm__default_heap);
     (void)tm__safepoint_init(&tm__default_heap, NULL);
-    atomic_store(&table.heaps[0], &tm__default_heap);
     atomic_store(&table.count, 1);
   }
   if (!tm__arena_init())
@@ -135,13 +140,13 @@ tm_heap *tm_heap_default(void)
 
 tm_heap *tm__heap_slot(unsigned slot)
 {
-  return slot < atomic_load(&table.count) ? atomic_load(&table.heaps[slot]) : NULL;
+  return slot < atomic_load(&table.count) ? heap_in(slot) : NULL;
 }
 
 tm_heap *tm_heap_at(size_t index)
 {
   for (unsigned slot = 0; slot < atomic_load(&table.count); slot++) {
-    tm_heap *heap = atomic_load(&table.heaps[slot]);
+    tm_heap *heap = heap_in(slot);
     if (heap && index-- == 0)
       return heap;
   }
@@ -153,7 +158,7 @@ uint64_t tm__heap_meta_elsewhere(const tm_heap *heap)
   uint64_t bytes = 0;
   tm__lock_acquire(&table.lock); /* a heap that is in the table is not being made or ended */
   for (unsigned slot = 0; slot < atomic_load(&table.count); slot++) {
-    const tm_heap *other = atomic_load(&table.heaps[slot]);
+    const tm_heap *other = heap_in(slot);
     if (other && other != heap)
       bytes += tm__counter_read(&other->meta_bytes);
   }
@@ -202,10 +207,10 @@ static bool enter(tm_heap *heap)
   bool entered = false;
   tm__lock_acquire(&table.lock);
   for (unsigned slot = 1; slot < TM_HEAPS_MAX && !entered; slot++) {
-    if (atomic_load(&table.heaps[slot]))
+    if (atomic_load(&heaps[slot]))
       continue;
     heap->slot = slot;
-    atomic_store(&table.heaps[slot], heap);
+    atomic_store(&heaps[slot], heap);
     if (slot >= atomic_load(&table.count))
       atomic_store(&table.count, slot + 1);
     entered = true;
@@ -217,8 +222,8 @@ static bool enter(tm_heap *heap)
 static void recycle_struct(tm_heap *heap)
 {
   tm__lock_acquire(&table.lock);
-  if (heap->slot && atomic_load(&table.heaps[heap->slot]) == heap)
-    atomic_store(&table.heaps[heap->slot], NULL);
+  if (heap->slot && atomic_load(&heaps[heap->slot]) == heap)
+    atomic_store(&heaps[heap->slot], NULL);
   heap->next_unused = table.unused;
   table.unused = heap;
   tm__lock_release(&table.lock);

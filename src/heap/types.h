@@ -204,15 +204,17 @@ typedef struct tm__out {
   uint32_t count;
 } tm__out;
 
-/* One thread's part of a heap. The first line is read by every thread that frees a block of this
- * shard, so nothing that changes stands on it. */
+/* One thread's part of a heap. What a thread that makes a few blocks of pool C writes lies on three
+ * pages: the bins' and the queues' of the last of its own rows, and the one with all the rest. */
 struct tm__shard {
-  uint32_t keys[TM_POOLS_BUILT_IN]; /* of its pages, by pool. Empty shard: 0, no page's */
+  tm__row own[TM_POOLS_BUILT_IN];
+
+  /* This line is read by every thread that frees a block of this shard: nothing that changes stands
+   * on it. Keys of its pages, by pool. Empty shard: 0, no page's. */
+  TM_ALIGNED(TM_CACHE_LINE) uint32_t keys[TM_POOLS_BUILT_IN];
   uint32_t id;
   tm_heap *heap;
   TM_ALIGNED(TM_CACHE_LINE) tm__ledger_wire wire; /* see ledger.h; credit drawn from the heap */
-  tm__row *rows[TM_POOLS_MAX + 1]; /* built-in ones point to `own`; a host pool's are made late */
-  tm__row own[TM_POOLS_BUILT_IN];
   tm__out out[TM_OUT_SLOTS];
   uint64_t stashed_bytes;
 
@@ -229,6 +231,9 @@ struct tm__shard {
 
   /* Written by other threads: on a line of its own. */
   TM_ALIGNED(TM_CACHE_LINE) _Atomic(uint64_t) remote_bytes; /* in the rows' remote lists */
+
+  /* Built-in ones point to `own`, a host pool's are made late. */
+  TM_ALIGNED(TM_CACHE_LINE) tm__row *rows[TM_POOLS_MAX + 1];
 };
 
 /* An allocator inside a heap: what the shards' rows of this index are. */
@@ -260,7 +265,10 @@ typedef struct tm__handle_entry {
   uint32_t next;
 } tm__handle_entry;
 
+/* What start-up writes stands together, from the engine's end to the built-in pools, and what few
+ * programs use stands before and behind: a heap that is hardly used dirties one or two pages. */
 struct tm_heap {
+  tm__engine engine;
   char name[32];
   tm_delivery delivery;
   tm_threads threads;
@@ -272,7 +280,7 @@ struct tm_heap {
   _Atomic(uint32_t) shard_count;
   _Atomic(uint32_t) busy_shards; /* with a living thread */
   _Atomic(uint32_t) pool_count;  /* slots of `pools` ever used */
-  struct tm_pool pools[TM_POOLS_MAX + 1];
+  _Atomic(uint32_t) tag_count;
 
   /* the books that no shard keeps; atomics, written on slow paths */
   _Atomic(int64_t) informed_bytes;
@@ -285,21 +293,20 @@ struct tm_heap {
   tm__counter mismatches;
   tm__counter meta_bytes; /* shards and rows of this heap */
   tm__counter slack_bytes;
-  tm__counter fixable_bytes; /* as of the last count */
-  tm__counter handle_bytes;  /* in movable blocks */
+  tm__counter fixable_bytes;                   /* as of the last count */
+  tm__counter fixable_at_ns, fixable_at_freed; /* when that was; several threads may count */
+  tm__counter handle_bytes;                    /* in movable blocks */
 
-  tm__lock lock; /* guards what follows, and the shards' marked fields */
+  tm__lock lock; /* guards `idle`, `limit_sum`, `pools` and the shards' marked fields */
   tm__shard *idle;
   _Atomic(int64_t) limit_sum; /* SUM shard.limit - settled_freed: never below live */
   tm__lock tags_lock;
-  tm__inform_tag tags[TM_TAGS_MAX + 1]; /* the last one is "other" */
-  _Atomic(uint32_t) tag_count;
   tm__lock handles_lock;
+  uint32_t handle_count; /* entries ever used */
+  uint32_t handle_free;  /* first free one, 1-based; 0 = none */
+  struct tm_pool pools[TM_POOLS_MAX + 1];
+  tm__inform_tag tags[TM_TAGS_MAX + 1];              /* the last one is "other" */
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
-  uint32_t handle_count;                             /* entries ever used */
-  uint32_t handle_free;                              /* first free one, 1-based; 0 = none */
-  tm__counter fixable_at_ns, fixable_at_freed;       /* when that was; several threads may count */
-  tm__engine engine;
 };
 
 /* ---- The arena as everybody sees it --------------------------------------------------------- */

@@ -33,7 +33,7 @@ static struct {
   tm__outlet socket;   /* listening, inheritable: this process may exec and serve again */
   uint64_t start_ns;
   pid_t pid;
-} run = {.messages = {.fd = -1}, .report = {.fd = -1}, .socket = {.fd = -1}};
+} run;
 
 /* ---- The end -------------------------------------------------------------------------------- */
 
@@ -108,7 +108,7 @@ static void at_exit(int status, void *context)
 static void in_forked_child(void)
 {
   tm__trimmer_forget();
-  run.settings.report[0] = 0;
+  run.settings.report = "";
   tm__outlet_close(&run.messages);
   tm__outlet_close(&run.report);
   tm__outlet_close(&run.socket);
@@ -169,6 +169,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
   (void)argv;
   if (!environ)
     environ = envp;
+  run.messages = run.report = run.socket = TM__OUTLET_NONE;
   run.start_ns = tm__os_now_ns();
   run.pid = getpid();
   tm__names_take();

@@ -71,21 +71,24 @@ static void read_policy(const reader *r, tm__settings *s)
     complain(r, "TM_POLICY", text, why);
 }
 
+/* Not in the settings: pages that a program without a report does not touch. */
+static char report_path[TM__REPORT_PATH];
+
 static void read_report(const reader *r, tm__settings *s)
 {
   const char *text = r->env("TM_REPORT");
   if (!text || !*text)
     return;
   bool usable = strcmp(text, "-") == 0 || *text == '/';
-  if (usable && strlen(text) < sizeof s->report)
-    memcpy(s->report, text, strlen(text) + 1);
+  if (usable && strlen(text) < sizeof report_path)
+    s->report = memcpy(report_path, text, strlen(text) + 1);
   else
     complain(r, "TM_REPORT", text, "it is neither - nor an absolute path");
 }
 
 void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
 {
-  *settings = (tm__settings){0};
+  *settings = (tm__settings){.report = ""};
   reader r = {env, false};
   settings->is_run = read_number(&r, "TM_RUN_PID", UINT64_MAX, pid) == pid;
   r.speaks = settings->is_run;

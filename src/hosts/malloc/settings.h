@@ -31,7 +31,7 @@ typedef struct tm__settings {
   bool is_run;  /* this is the process that serves and reports */
   int serve_fd; /* -1 = none */
   uint64_t serve_id;
-  char report[TM__REPORT_PATH]; /* "-", an absolute path, or "" = none */
+  const char *report; /* "-", an absolute path (until the next reading), or "" = none */
 } tm__settings;
 
 /* Reads one variable: its value or NULL. tm__os_env, or a test's own. */
