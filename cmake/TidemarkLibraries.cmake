@@ -117,16 +117,31 @@ if(NOT TIDEMARK_BUILD_PRELOAD)
 elseif(TIDEMARK_SANITIZE)
   message(STATUS "tidemark: a sanitizer has its own malloc, the preload library is left out")
 elseif(tidemark_host_files)
+  # What every process runs stands in the first 64 KiB, see there. One segment for all that is read
+  # only: the loader's tables, constants and code share those 64 KiB.
+  set(tidemark_preload_script "${PROJECT_SOURCE_DIR}/cmake/preload.ld")
+  set(tidemark_preload_layout
+    -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-z,max-page-size=65536
+    "-Wl,-T,${tidemark_preload_script}")
+  include(CheckLinkerFlag)
+  check_linker_flag(C "${tidemark_preload_layout}" TIDEMARK_LINKER_TAKES_LAYOUT)
+  if(NOT TIDEMARK_LINKER_TAKES_LAYOUT)
+    message(STATUS "tidemark: this linker takes no layout: the preload library costs more memory")
+    set(tidemark_preload_layout)
+  endif()
   # The core once more: no call through a table, no dependency on libtidemark.so.
   add_library(tidemark-preload MODULE ${tidemark_core_files} ${tidemark_host_files})
   target_link_libraries(tidemark-preload PRIVATE tidemark-inside m)
   target_compile_options(tidemark-preload PRIVATE
     -ftls-model=initial-exec
     # the compiler must not turn the inside of our calloc into a call of calloc
-    -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free)
+    -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+    # for the layout; a call of the C library goes through its table, not through a page of stubs
+    -ffunction-sections -fdata-sections -fno-plt)
   target_link_options(tidemark-preload PRIVATE
     # before the constructors of the libraries whose malloc it is: see preload.c
-    -Wl,-z,nodelete -Wl,-z,now -Wl,-z,initfirst ${tidemark_whole})
+    -Wl,-z,nodelete -Wl,-z,now -Wl,-z,initfirst ${tidemark_whole} ${tidemark_preload_layout})
+  set_target_properties(tidemark-preload PROPERTIES LINK_DEPENDS "${tidemark_preload_script}")
 else()
   message(STATUS "tidemark: src/hosts has no C file yet, the preload library is left out")
 endif()
