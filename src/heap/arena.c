@@ -49,18 +49,17 @@ static char *meta_at_top(size_t bytes)
   return end <= arena.slices && raise_top((uint32_t)end) ? tm__slice_address(first) : NULL;
 }
 
-/* A large struct starts on a page: it was laid out so that little use touches few of them. */
-static size_t meta_gap(size_t bytes)
+/* Bytes to leave out after arena.meta, so that its next block's byte `offset` begins a page. */
+static size_t meta_gap(size_t offset)
 {
-  return bytes < TM_OS_PAGE ? 0 : (size_t)(-(uintptr_t)arena.meta & (TM_OS_PAGE - 1));
+  return -((uintptr_t)arena.meta + offset) & (TM_OS_PAGE - 1) & ~(uintptr_t)(META_ALIGNMENT - 1);
 }
 
-static void *meta_alloc_locked(size_t bytes)
+static void *meta_alloc_locked(size_t bytes, bool placed, size_t offset)
 {
   bytes = (bytes + META_ALIGNMENT - 1) & ~(size_t)(META_ALIGNMENT - 1);
-  size_t gap = meta_gap(bytes);
+  size_t gap = placed ? meta_gap(offset) : 0;
   if ((size_t)(arena.meta_end - arena.meta) < gap + bytes) {
-    gap = 0;
     size_t chunk =
         bytes > META_CHUNK ? (bytes + TM_OS_PAGE - 1) & ~(size_t)(TM_OS_PAGE - 1) : META_CHUNK;
     char *p = tm__os_map(chunk);
@@ -74,6 +73,8 @@ static void *meta_alloc_locked(size_t bytes)
     }
     arena.meta = p;
     arena.meta_end = p + chunk;
+    gap = placed ? meta_gap(offset) : 0;
+    gap = gap + bytes <= chunk ? gap : 0;
   }
   void *p = arena.meta + gap;
   arena.meta += gap + bytes;
@@ -84,7 +85,15 @@ static void *meta_alloc_locked(size_t bytes)
 void *tm__meta_alloc(size_t bytes)
 {
   tm__lock_acquire(&arena.lock);
-  void *p = meta_alloc_locked(bytes);
+  void *p = meta_alloc_locked(bytes, false, 0);
+  tm__lock_release(&arena.lock);
+  return p;
+}
+
+void *tm__meta_alloc_placed(size_t bytes, size_t offset)
+{
+  tm__lock_acquire(&arena.lock);
+  void *p = meta_alloc_locked(bytes, true, offset);
   tm__lock_release(&arena.lock);
   return p;
 }

@@ -52,6 +52,9 @@ TM_HIDDEN uint32_t tm__arena_top(void); /* slices below which everything is; for
 /* Zero memory for bookkeeping, 64-aligned, never given back; new slices where the OS maps nothing
  * more; NULL iff it refuses those too. */
 TM_HIDDEN void *tm__meta_alloc(size_t bytes);
+/* As that, and its byte `offset` begins a page, or lies within 128 bytes of a begin: for a large
+ * struct of which little use writes a part around there. Any address will do, too. */
+TM_HIDDEN void *tm__meta_alloc_placed(size_t bytes, size_t offset);
 /* Bookkeeping memory that was mapped (or, below zero, unmapped) elsewhere, on the same books. */
 TM_HIDDEN void tm__meta_book(int64_t bytes);
 

@@ -25,6 +25,10 @@ static struct {
   tm__row *unused_rows; /* by cache */
 } pool = {.lock = TM__LOCK_INIT};
 
+/* Where in a page the row that malloc uses begins: its small bins are on that page, their queues
+ * on the next. Not at 0, whose cache sets are those of the first blocks of all classes' pages. */
+enum { C_ROW_AT = 384 };
+
 /* ---- Making --------------------------------------------------------------------------------- */
 
 static tm__shard *take_struct(void)
@@ -38,7 +42,7 @@ static tm__shard *take_struct(void)
   if (shard)
     memset(shard, 0, sizeof *shard); /* a new one is zero, and mostly never touched */
   else if (id)
-    shard = tm__meta_alloc(sizeof *shard);
+    shard = tm__meta_alloc_placed(sizeof *shard, offsetof(tm__shard, own[TM_POOL_C]) - C_ROW_AT);
   if (!shard)
     return NULL;
   shard->id = id;

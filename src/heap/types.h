@@ -204,14 +204,12 @@ typedef struct tm__out {
   uint32_t count;
 } tm__out;
 
-/* One thread's part of a heap. What a thread that makes a few blocks of pool C writes lies on three
- * pages: the bins' and the queues' of the last of its own rows, and the one with all the rest. */
+/* One thread's part of a heap. The first line is read by every thread that frees a block of this
+ * shard, so nothing that changes stands on it. What a thread that makes a few blocks of pool C
+ * writes lies on three pages: this up to `own`, and the bins and the queues of the last of those
+ * (see take_struct). */
 struct tm__shard {
-  tm__row own[TM_POOLS_BUILT_IN];
-
-  /* This line is read by every thread that frees a block of this shard: nothing that changes stands
-   * on it. Keys of its pages, by pool. Empty shard: 0, no page's. */
-  TM_ALIGNED(TM_CACHE_LINE) uint32_t keys[TM_POOLS_BUILT_IN];
+  uint32_t keys[TM_POOLS_BUILT_IN]; /* of its pages, by pool. Empty shard: 0, no page's */
   uint32_t id;
   tm_heap *heap;
   TM_ALIGNED(TM_CACHE_LINE) tm__ledger_wire wire; /* see ledger.h; credit drawn from the heap */
@@ -234,6 +232,7 @@ struct tm__shard {
 
   /* Built-in ones point to `own`, a host pool's are made late. */
   TM_ALIGNED(TM_CACHE_LINE) tm__row *rows[TM_POOLS_MAX + 1];
+  tm__row own[TM_POOLS_BUILT_IN];
 };
 
 /* An allocator inside a heap: what the shards' rows of this index are. */
