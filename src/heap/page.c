@@ -3,9 +3,7 @@
 
 #include "base/assert.h"
 #include "heap/arena.h"
-#include "heap/bin.h"
 #include "heap/holes.h"
-#include "heap/remote.h"
 #include "heap/shard.h"
 
 /* ---- The queue of pages with room ----------------------------------------------------------- */
@@ -239,8 +237,7 @@ tm__block *tm__pages_supply(tm__shard *shard, unsigned pool, unsigned cls, uint3
 
 /* ---- Quiet ---------------------------------------------------------------------------------- */
 
-/* The active page of a bin that was flushed becomes one of many; empty pages go back. */
-static void queue_quiesce(tm__queue *queue)
+void tm__queue_quiesce(tm__queue *queue)
 {
   tm_page *active = queue->active;
   queue->active = NULL;
@@ -257,35 +254,6 @@ static void queue_quiesce(tm__queue *queue)
       page_release(page);
     }
   }
-}
-
-static void flush_cache(tm__row *row)
-{
-  tm__block *block = row->cache;
-  row->cache = NULL;
-  row->cached = 0;
-  while (block) {
-    tm__block *next = block->next;
-    tm__page_put(tm__page_of(block, tm__tag_read(tm__slice_of(block))), block);
-    block = next;
-  }
-}
-
-void tm__shard_quiesce(tm__shard *shard)
-{
-  for (unsigned pool = 0; pool <= TM_POOLS_MAX; pool++) {
-    tm__row *row = shard->rows[pool];
-    if (!row)
-      continue;
-    flush_cache(row);
-    for (unsigned cls = 0; cls < TM_CLASSES; cls++) {
-      if (!(atomic_load_explicit(&row->used[cls >> 6], memory_order_relaxed) >> (cls & 63) & 1))
-        continue;
-      tm__bin_flush(shard, pool, cls);
-      queue_quiesce(&row->queues[cls]);
-    }
-  }
-  tm__remote_send(shard);
 }
 
 tm__row *tm__shard_row(tm__shard *shard, unsigned pool)

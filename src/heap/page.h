@@ -21,9 +21,8 @@ TM_HIDDEN void tm__page_put(tm_page *page, tm__block *block);
 /* The same for `count` linked blocks of the page. */
 TM_HIDDEN void tm__page_put_run(tm_page *page, tm__block *first, tm__block *last, uint32_t count);
 
-/* Every block in the shard's bins goes home or to its owner, and empty pages to the arena: after it
- * the shard holds only pages with live blocks. */
-TM_HIDDEN void tm__shard_quiesce(tm__shard *shard);
+/* Of a bin that was flushed: the active page becomes one of many; empty pages go back. */
+TM_HIDDEN void tm__queue_quiesce(tm__queue *queue);
 
 enum { TM_PICK_PAGES = 8 }; /* how many pages a refill looks at */
 

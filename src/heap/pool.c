@@ -6,7 +6,7 @@
 #include "heap/arena.h"
 #include "heap/books.h"
 #include "heap/heap.h"
-#include "heap/page.h"
+#include "heap/quiesce.h"
 #include "heap/shard.h"
 
 void tm__name_copy(char *to, size_t capacity, const char *from)

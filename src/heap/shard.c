@@ -7,7 +7,7 @@
 #include "heap/arena.h"
 #include "heap/credit.h"
 #include "heap/holes.h"
-#include "heap/page.h"
+#include "heap/quiesce.h"
 
 tm__shard tm__empty_shard; /* all zero: it lies in .bss and is hardly touched */
 _Atomic(tm__shard *) tm__shard_table[TM_SHARDS_MAX + 1];

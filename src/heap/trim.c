@@ -4,7 +4,7 @@
 #include "heap/arena.h"
 #include "heap/heap.h"
 #include "heap/holes.h"
-#include "heap/page.h"
+#include "heap/quiesce.h"
 #include "heap/shard.h"
 
 uint64_t tm__trim_run(tm_heap *heap)

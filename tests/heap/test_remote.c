@@ -4,6 +4,7 @@
 #include "heap/batch.h"
 #include "heap/bin.h"
 #include "heap/page.h"
+#include "heap/quiesce.h"
 #include "heap/shard.h"
 #include "support/books.h"
 #include "support/threads.h"
