@@ -5,7 +5,7 @@
 #include "stats/emit.h"
 #include "stats/names.h"
 
-#define REASON(name, bit, text) [bit] = text,
+#define REASON(name, bit, text) [bit] = {text},
 static const tm__word reasons[] = {TM_REASONS(REASON)};
 static const tm__word pressures[] = {"none", "low", "medium", "critical"};
 
