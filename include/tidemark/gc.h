@@ -81,7 +81,8 @@ enum { TM_REASONS(TM__REASON_ENUM) TM_REASON_NONE = 0 };
   X(TM_SUPPRESSED_NO_HOOK, "no_hook")                                                              \
   X(TM_SUPPRESSED_YIELD, "yield")                                                                  \
   X(TM_DEFERRED_TO_POLL, "deferred")                                                               \
-  X(TM_FAILED_REQUEST, "failed_request")
+  X(TM_FAILED_REQUEST, "failed_request")                                                           \
+  X(TM_LIMITS_CHANGED, "limits_changed")
 #define TM__VERDICT_ENUM(name, text) name,
 typedef enum { TM_VERDICTS(TM__VERDICT_ENUM) TM_VERDICT_COUNT } tm_verdict;
 #undef TM__VERDICT_ENUM
@@ -131,7 +132,8 @@ typedef enum { TM_SOFT, TM_HARD } tm_limit_kind;
 /*
  * n > 0 sets, 0 removes. SOFT: the footprint to stay below by acting. HARD: no request is granted
  * that would exceed it, not by one byte; it may be set below the footprint: nothing is taken away,
- * requests fail until it fits. A HARD below SOFT lowers SOFT with it.
+ * requests fail until it fits. A HARD below SOFT lowers SOFT with it. Where limits are also taken
+ * from the environment (pressure.h), the tighter one is in force, and tm_limit_get reads that.
  * 0, TM_EINVAL iff heap is NULL, n < 0, kind is unknown, or SOFT would be above HARD.
  */
 TM_API int tm_limit_set(tm_heap *heap, tm_limit_kind kind, int64_t n);
@@ -209,6 +211,8 @@ typedef struct tm_record {
   int kind;         /* tm_hook_kind of the rung, -1 = none */
   int result;       /* TM_HOOK_* of the last hook called, -1 = none was */
   tm_pressure pressure;
+  unsigned environment; /* 1 << TM_SOFT, 1 << TM_HARD: limits that the environment set */
+  unsigned reserved;
   uint64_t footprint_before_bytes, footprint_after_bytes;
   uint64_t committed_before_bytes, committed_after_bytes;
   uint64_t live_bytes;      /* L: footprint after the last full collection */

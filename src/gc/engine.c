@@ -34,6 +34,10 @@ void tm__engine_init(tm__engine *engine, const tm__engine_port *port)
   tm__counter_set(&engine->soft_bytes, 0);
   tm__counter_set(&engine->hard_bytes, 0);
   tm__counter_set(&engine->hard_set_bytes, 0);
+  for (int kind = TM_SOFT; kind <= TM_HARD; kind++) {
+    tm__counter_set(&engine->environment_bytes[kind], 0);
+    engine->asked_bytes[kind] = 0;
+  }
   engine->emergency_failed_ns = engine->emergency_failed_footprint = 0;
   engine->failed_log_ns = engine->held_log_ns = 0;
   engine->stress = 0;
@@ -278,24 +282,71 @@ void tm__engine_fell(tm__engine *engine)
     settle_change(engine, 0);
 }
 
+static uint64_t tighter(uint64_t a, uint64_t b)
+{
+  return a && b ? tm__min(a, b) : a | b;
+}
+
+/* Puts the tighter of what was asked for and what the environment allows in force. Lock held. */
+static void put_limits(tm__engine *engine, bool hard_was_set)
+{
+  uint64_t soft =
+      tighter(engine->asked_bytes[TM_SOFT], tm__counter_read(&engine->environment_bytes[TM_SOFT]));
+  uint64_t hard =
+      tighter(engine->asked_bytes[TM_HARD], tm__counter_read(&engine->environment_bytes[TM_HARD]));
+  tm__counter_set(&engine->soft_bytes, hard ? tm__min(soft, hard) : soft);
+  if (!hard_was_set && hard == tm__counter_read(&engine->hard_set_bytes))
+    return;
+  tm__counter_set(&engine->hard_set_bytes, hard);
+  tm__counter_set(&engine->hard_bytes, hard); /* closes the reserve */
+  engine->emergency_failed_ns = engine->emergency_failed_footprint = 0;
+}
+
+unsigned tm__engine_environment(const tm__engine *engine)
+{
+  unsigned bits = 0;
+  for (int kind = TM_SOFT; kind <= TM_HARD; kind++) {
+    uint64_t allowed = tm__counter_read(&engine->environment_bytes[kind]);
+    uint64_t asked = engine->asked_bytes[kind];
+    if (allowed && (!asked || allowed < asked))
+      bits |= 1u << kind;
+  }
+  return bits;
+}
+
+bool tm__engine_environment_set(tm__engine *engine, uint64_t soft_bytes, uint64_t hard_bytes)
+{
+  tm_inputs in;
+  tm__engine_look(engine, &in);
+  tm__lock_acquire(&engine->lock);
+  bool changed = soft_bytes != tm__counter_read(&engine->environment_bytes[TM_SOFT]) ||
+                 hard_bytes != tm__counter_read(&engine->environment_bytes[TM_HARD]);
+  if (changed) {
+    tm__counter_set(&engine->environment_bytes[TM_SOFT], soft_bytes);
+    tm__counter_set(&engine->environment_bytes[TM_HARD], hard_bytes);
+    put_limits(engine, false);
+    in.soft_limit_bytes = tm__counter_read(&engine->soft_bytes);
+    in.hard_limit_bytes = tm__counter_read(&engine->hard_bytes);
+    tm__record_idle(engine, &in, TM_LIMITS_CHANGED, -1, TM_REASON_NONE);
+  }
+  tm__lock_release(&engine->lock);
+  if (changed)
+    settle_change(engine, TM_REASON_SOFT);
+  return changed;
+}
+
 int tm__engine_limit_set(tm__engine *engine, tm_limit_kind kind, int64_t n)
 {
   if (n < 0 || (kind != TM_SOFT && kind != TM_HARD))
     return TM_EINVAL;
-  uint64_t bytes = (uint64_t)n;
-  bool above = false;
+  uint64_t bytes = (uint64_t)n, *asked = engine->asked_bytes;
   tm__lock_acquire(&engine->lock);
-  if (kind == TM_HARD) {
-    tm__counter_set(&engine->hard_set_bytes, bytes);
-    tm__counter_set(&engine->hard_bytes, bytes); /* closes the reserve */
-    if (bytes && tm__counter_read(&engine->soft_bytes) > bytes)
-      tm__counter_set(&engine->soft_bytes, bytes);
-    engine->emergency_failed_ns = engine->emergency_failed_footprint = 0;
-  } else {
-    uint64_t hard = tm__counter_read(&engine->hard_set_bytes);
-    above = hard && bytes > hard;
-    if (!above)
-      tm__counter_set(&engine->soft_bytes, bytes);
+  bool above = kind == TM_SOFT && asked[TM_HARD] && bytes > asked[TM_HARD];
+  if (!above) {
+    asked[kind] = bytes;
+    if (asked[TM_HARD] && asked[TM_SOFT] > asked[TM_HARD])
+      asked[TM_SOFT] = asked[TM_HARD];
+    put_limits(engine, kind == TM_HARD);
   }
   tm__lock_release(&engine->lock);
   if (above)

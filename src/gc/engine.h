@@ -50,7 +50,8 @@ typedef struct tm__engine {
   tm__counter low_bytes;              /* a footprint below it is worth tm__engine_fell */
   _Atomic(unsigned) trip_reason;      /* TM_REASON_* of the policy that set the trip */
   tm__counter soft_bytes, hard_bytes; /* 0 = none; hard with an opened reserve */
-  tm__counter hard_set_bytes;         /* as set by tm_limit_set */
+  tm__counter hard_set_bytes;         /* without the reserve */
+  tm__counter environment_bytes[2];   /* by tm_limit_kind: what the environment allows, 0 = none */
   _Atomic(int) posted_pressure;
   _Atomic(uintptr_t) owner; /* thread that runs actions: its token, 0 = none */
   _Atomic(uint32_t) epoch;  /* counts forks: an action begun before one is not ended after */
@@ -60,6 +61,7 @@ typedef struct tm__engine {
   tm_policy_state state;
   tm_notify_fn notify;
   void *notify_ctx;
+  uint64_t asked_bytes[2];             /* by tm_limit_kind, as set by tm_limit_set */
   uint64_t emergency_failed_ns;        /* after a failed emergency round: when, */
   uint64_t emergency_failed_footprint; /* and the footprint then; 0 = none failed */
   uint64_t failed_need_bytes;          /* deferred heaps: the request that failed, until polled */
@@ -113,6 +115,12 @@ TM_HIDDEN bool tm__engine_inside(const tm__engine *engine);
 
 /* The functions of gc.h behind their tm_ names; see there. */
 TM_HIDDEN int tm__engine_limit_set(tm__engine *engine, tm_limit_kind kind, int64_t n);
+/* What the environment allows, 0 = none: in force beside the limits that were asked for, the
+ * tighter of both each. true iff it is not what it was; the log has it then. */
+TM_HIDDEN bool tm__engine_environment_set(tm__engine *engine, uint64_t soft_bytes,
+                                          uint64_t hard_bytes);
+/* 1 << TM_SOFT, 1 << TM_HARD: the limits in force that the environment set. */
+TM_HIDDEN unsigned tm__engine_environment(const tm__engine *engine);
 TM_HIDDEN int64_t tm__engine_limit_get(const tm__engine *engine, tm_limit_kind kind);
 TM_HIDDEN int tm__engine_policy_set(tm__engine *engine, const tm_policy *policy);
 TM_HIDDEN int tm__engine_policy_get(tm__engine *engine, tm_policy *out);

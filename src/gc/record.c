@@ -15,6 +15,7 @@ void tm__record_fill(const tm__engine *engine, const tm_inputs *in, tm_record *r
   record->kind = record->result = -1;
   record->policy = s->trip_policy;
   record->pressure = s->pressure;
+  record->environment = tm__engine_environment(engine);
   record->footprint_before_bytes = record->footprint_after_bytes = in->footprint_bytes;
   record->committed_before_bytes = record->committed_after_bytes = in->committed_bytes;
   record->live_bytes = s->live_bytes;

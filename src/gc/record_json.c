@@ -8,6 +8,7 @@
 #define REASON(name, bit, text) [bit] = {text},
 static const tm__word reasons[] = {TM_REASONS(REASON)};
 static const tm__word pressures[] = {"none", "low", "medium", "critical"};
+static const tm__word limits[] = {[TM_SOFT] = "soft", [TM_HARD] = "hard"};
 
 /* A name from a table as a string, null for none. */
 static void emit_name(tm__emit *e, bool *first, const char *key, const tm__word *names,
@@ -36,18 +37,19 @@ static void emit_trip(tm__emit *e, bool *first, const char *key, uint64_t value)
     tm__emit_u64(e, value);
 }
 
-static void emit_reasons(tm__emit *e, bool *first, unsigned bits)
+static void emit_bits(tm__emit *e, bool *first, const char *key, const tm__word *names,
+                      size_t count, unsigned bits)
 {
   bool inner_first = true;
-  tm__emit_key(e, first, "reasons");
+  tm__emit_key(e, first, key);
   tm__emit_char(e, '[');
-  for (size_t bit = 0; bit < TM_ARRAY_LEN(reasons); bit++) {
+  for (size_t bit = 0; bit < count; bit++) {
     if (!(bits >> bit & 1u))
       continue;
     if (!inner_first)
       tm__emit_char(e, ',');
     inner_first = false;
-    tm__emit_json_string(e, reasons[bit]);
+    tm__emit_json_string(e, names[bit]);
   }
   tm__emit_char(e, ']');
 }
@@ -69,11 +71,12 @@ size_t tm_record_json(const tm_record *r, char *buffer, size_t capacity)
   tm__emit_key(&e, &first, "heap");
   tm__emit_json_string(&e, r->heap);
   emit_name(&e, &first, "verdict", tm__verdict_names, TM_VERDICT_COUNT, (int)r->verdict);
-  emit_reasons(&e, &first, r->reasons);
+  emit_bits(&e, &first, "reasons", reasons, TM_ARRAY_LEN(reasons), r->reasons);
   emit_name(&e, &first, "policy", reasons, TM_ARRAY_LEN(reasons), bit_of(r->policy));
   emit_name(&e, &first, "kind", tm__kind_names, TM_HOOK_KIND_COUNT, r->kind);
   emit_name(&e, &first, "result", tm__result_names, TM_ARRAY_LEN(tm__result_names), r->result);
   emit_name(&e, &first, "pressure", pressures, TM_ARRAY_LEN(pressures), (int)r->pressure);
+  emit_bits(&e, &first, "environment", limits, TM_ARRAY_LEN(limits), r->environment);
   emit_number(&e, &first, "footprint_before_bytes", r->footprint_before_bytes);
   emit_number(&e, &first, "footprint_after_bytes", r->footprint_after_bytes);
   emit_number(&e, &first, "committed_before_bytes", r->committed_before_bytes);

@@ -212,6 +212,8 @@ static void fill_bounds(const tm_heap *heap, tm_stats *out)
   out->fragmentation_bytes = tm__counter_read(&heap->fixable_bytes);
   out->threads = atomic_load(&heap->busy_shards);
   out->pages = tm__counter_read(&heap->page_count);
+  out->environment_soft_bytes = tm__counter_read(&heap->engine.environment_bytes[TM_SOFT]);
+  out->environment_hard_bytes = tm__counter_read(&heap->engine.environment_bytes[TM_HARD]);
 }
 
 int tm_stats_read(const tm_heap *heap, tm_stats *out)

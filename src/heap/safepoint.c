@@ -144,10 +144,21 @@ int tm_limit_set(tm_heap *heap, tm_limit_kind kind, int64_t n)
     return error;
   if (kind == TM_HARD)
     tm__credit_revoke(heap); /* from now on no thread allocates on an older limit */
-  if (kind == TM_SOFT && n == 0)
+  if (kind == TM_SOFT && !tm__engine_limit_get(&heap->engine, TM_SOFT))
     tm__arena_keep_set(UINT64_MAX);
   tm__safepoint_look(heap);
   return 0;
+}
+
+bool tm__safepoint_environment(tm_heap *heap, uint64_t soft_bytes, uint64_t hard_bytes)
+{
+  if (!tm__engine_environment_set(&heap->engine, soft_bytes, hard_bytes))
+    return false;
+  tm__credit_revoke(heap); /* from now on no thread allocates on an older limit */
+  if (!soft_bytes && !tm__engine_limit_get(&heap->engine, TM_SOFT))
+    tm__arena_keep_set(UINT64_MAX);
+  tm__safepoint_look(heap);
+  return true;
 }
 
 int64_t tm_limit_get(const tm_heap *heap, tm_limit_kind kind)

@@ -12,6 +12,9 @@ TM_HIDDEN int tm__safepoint_init(tm_heap *heap, const tm_heap_config *config);
  * before the block is carved; the emergency round. true: charged to the wire. */
 TM_HIDDEN bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run);
 
+/* As tm__engine_environment_set; what threads hold on an older limit is called back. */
+TM_HIDDEN bool tm__safepoint_environment(tm_heap *heap, uint64_t soft_bytes, uint64_t hard_bytes);
+
 /* The footprint moved by other means than a request (inform, a lowered limit). */
 TM_HIDDEN void tm__safepoint_look(tm_heap *heap);
 

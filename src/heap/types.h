@@ -306,6 +306,7 @@ struct tm_heap {
   struct tm_pool pools[TM_POOLS_MAX + 1];
   tm__inform_tag tags[TM_TAGS_MAX + 1];              /* the last one is "other" */
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
+  _Atomic(struct tm_limits *) limits; /* from the environment, see limits.c; NULL = none */
 };
 
 /* ---- The arena as everybody sees it --------------------------------------------------------- */

@@ -387,6 +387,54 @@ static void a_failed_request_latches(void **unused)
   assert_false(fake_pending(f));
 }
 
+/* Two sources of limits: the tighter one is in force, and neither forgets what it said. */
+static void limits_of_the_environment(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  tm__engine *e = &f->engine;
+#define IN_FORCE(soft, hard)                                                                       \
+  do {                                                                                             \
+    assert_int_equal(tm__engine_limit_get(e, TM_SOFT), soft);                                      \
+    assert_int_equal(tm__engine_limit_get(e, TM_HARD), hard);                                      \
+  } while (0)
+  assert_int_equal(tm__engine_environment(e), 0);
+  assert_true(tm__engine_environment_set(e, 75 * MIB, 90 * MIB));
+  assert_false(tm__engine_environment_set(e, 75 * MIB, 90 * MIB));
+  IN_FORCE(75 * MIB, 90 * MIB);
+  assert_int_equal(tm__engine_environment(e), 1u << TM_SOFT | 1u << TM_HARD);
+  assert_int_equal(tm__engine_limit_set(e, TM_HARD, 60 * MIB), 0);
+  IN_FORCE(60 * MIB, 60 * MIB); /* a soft limit above the hard one would never act */
+  assert_int_equal(tm__engine_limit_set(e, TM_SOFT, 50 * MIB), 0);
+  assert_int_equal(tm__engine_environment(e), 0);
+  assert_true(tm__engine_environment_set(e, 30 * MIB, 90 * MIB));
+  IN_FORCE(30 * MIB, 60 * MIB);
+  assert_int_equal(tm__engine_environment(e), 1u << TM_SOFT);
+  assert_int_equal(tm__engine_limit_set(e, TM_HARD, 40 * MIB), 0); /* lowers what was asked for */
+  assert_true(tm__engine_environment_set(e, 0, 0));
+  IN_FORCE(40 * MIB, 40 * MIB);
+  assert_int_equal(fake_count(f, TM_LIMITS_CHANGED), 3);
+  tm_record r = fake_record(f, TM_LIMITS_CHANGED);
+  assert_int_equal(r.kind, -1);
+}
+
+/* A hard limit that did not move leaves an opened reserve and a failed round as they are. */
+static void the_environment_only_touches_what_it_changes(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  tm__engine *e = &f->engine;
+  assert_int_equal(tm__engine_limit_set(e, TM_HARD, 60 * MIB), 0);
+  tm__counter_set(&e->hard_bytes, 61 * MIB);
+  e->emergency_failed_ns = 7;
+  assert_true(tm__engine_environment_set(e, 10 * MIB, 100 * MIB));
+  assert_int_equal(tm__counter_read(&e->hard_bytes), 61 * MIB);
+  assert_int_equal(e->emergency_failed_ns, 7);
+  assert_true(tm__engine_environment_set(e, 10 * MIB, 50 * MIB));
+  assert_int_equal(tm__counter_read(&e->hard_bytes), 50 * MIB);
+  assert_int_equal(e->emergency_failed_ns, 0);
+}
+
 static void failures_are_logged_ten_times_a_second(void **unused)
 {
   (void)unused;
@@ -431,6 +479,8 @@ int main(void)
       cmocka_unit_test(reasons_are_joined),
       cmocka_unit_test(nobody_wants_to_be_told),
       cmocka_unit_test(limits),
+      cmocka_unit_test(limits_of_the_environment),
+      cmocka_unit_test(the_environment_only_touches_what_it_changes),
       cmocka_unit_test(raising_a_limit_moves_the_trip),
       cmocka_unit_test(policies),
       cmocka_unit_test(a_lower_fixed_trip_crosses),

@@ -27,6 +27,7 @@ static tm_record some_record(void)
                      .footprint_after_bytes = 12,
                      .committed_before_bytes = 13,
                      .committed_after_bytes = 14,
+                     .environment = 1u << TM_HARD,
                      .live_bytes = 15,
                      .allocated_bytes = 16,
                      .trip_before_bytes = 17,
@@ -42,7 +43,8 @@ static tm_record some_record(void)
 static const char some_text[] =
     "{\"sequence\":7,\"lost\":2,\"time_ns\":123456789,\"heap\":\"default\",\"verdict\":\"fired\","
     "\"reasons\":[\"growth\",\"soft\"],\"policy\":\"soft\",\"kind\":\"full\",\"result\":\"done\","
-    "\"pressure\":\"low\",\"footprint_before_bytes\":11,\"footprint_after_bytes\":12,"
+    "\"pressure\":\"low\",\"environment\":[\"hard\"],\"footprint_before_bytes\":11,\"footprint_"
+    "after_bytes\":12,"
     "\"committed_before_bytes\":13,\"committed_after_bytes\":14,\"live_bytes\":15,"
     "\"allocated_bytes\":16,\"trip_before_bytes\":17,\"trip_after_bytes\":null,"
     "\"soft_limit_bytes\":19,\"hard_limit_bytes\":20,\"duration_ns\":21,"
@@ -77,9 +79,9 @@ static void expect_part(const tm_record *r, const char *part)
 static void every_verdict(void **unused)
 {
   (void)unused;
-  static const char *const names[] = {"fired",     "cooldown",      "cap",     "floor",
-                                      "reentrant", "ineffective",   "no_hook", "yield",
-                                      "deferred",  "failed_request"};
+  static const char *const names[] = {"fired",     "cooldown",       "cap",           "floor",
+                                      "reentrant", "ineffective",    "no_hook",       "yield",
+                                      "deferred",  "failed_request", "limits_changed"};
   assert_int_equal(TM_ARRAY_LEN(names), TM_VERDICT_COUNT);
   for (int i = 0; i < TM_VERDICT_COUNT; i++) {
     tm_record r = some_record();
