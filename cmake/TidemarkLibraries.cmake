@@ -93,7 +93,7 @@ elseif(tidemark_monitor_files)
   pkg_check_modules(TIDEMARK_UV REQUIRED IMPORTED_TARGET "libuv>=1.44")
   include(TidemarkLlhttp)
   set(tidemark_text_files
-    base/os_linux.c stats/emit.c stats/families.c stats/names.c stats/process.c stats/units.c)
+    base/os_linux.c base/report.c stats/emit.c stats/families.c stats/names.c stats/process.c stats/units.c)
   tidemark_objects(tidemark-monitor-objects ${tidemark_monitor_files})
   target_link_libraries(tidemark-monitor-objects PRIVATE PkgConfig::TIDEMARK_UV tidemark-llhttp)
   tidemark_archive(tidemark-monitor-static tidemark-monitor-objects tidemark-llhttp)

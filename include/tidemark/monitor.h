@@ -58,6 +58,9 @@ typedef struct tm_monitor_options {
   tm_heap *deliver_heap;        /* its due actions run on the loop, by tm_poll: for a host whose
                                     hooks may run there. Takes the heap's notify until stop, so
                                     the heap must not be closed before. Default NULL: no delivery */
+  tm_heap *pressure_heap;       /* what $MEMORY_PRESSURE_WATCH names (pressure.h) is waited for on
+                                    the loop and posted to this heap, until stop. Default NULL:
+                                    deliver_heap; without either nothing is watched */
 } tm_monitor_options;
 
 TM_API void tm_monitor_options_init(tm_monitor_options *options);

@@ -24,6 +24,7 @@
 #include "cli/run_options.h"
 #include "cli/serve.h"
 #include "cli/target.h"
+#include "gc/allowance.h"
 
 /* What COMMAND gets, all of it known to be good. */
 typedef struct plan {
@@ -45,6 +46,17 @@ static int find_command(plan *p, tm__complaint *complaint)
   }
   tm__surroundings around = {getenv("PATH"), elf.kind == TM_ELF_DYNAMIC ? elf.loader : NULL};
   return tm__target_find(*p->options.command, &around, &p->target, complaint);
+}
+
+/* Without a limit it is fine: one may come while COMMAND runs. */
+static int find_group(const plan *p, tm__complaint *complaint)
+{
+  tm__allowance allowance;
+  if (!p->options.group_limits || tm__allowance_read("", &allowance))
+    return 0;
+  return tm__complain(complaint, TM_EXIT_FAILED,
+                      "--limits-from-cgroup: no control group of memory is in sight; mount "
+                      "/sys/fs/cgroup, or set --soft and --hard");
 }
 
 static int open_serve(plan *p, tm__complaint *complaint)
@@ -98,8 +110,8 @@ static bool set_number(const char *name, uint64_t value)
  * say is taken out, so that an outer `tidemark run` does not speak in an inner one. */
 static bool set_environment(const plan *p)
 {
-  static const char *const contract[] = {"TM_SOFT",     "TM_HARD",   "TM_POLICY", "TM_SERVE_FD",
-                                         "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID"};
+  static const char *const contract[] = {"TM_SOFT",     "TM_HARD",     "TM_LIMITS", "TM_POLICY",
+                                         "TM_SERVE_FD", "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID"};
   for (size_t i = 0; i < TM_ARRAY_LEN(contract); i++)
     (void)unsetenv(contract[i]);
   const tm__run_options *o = &p->options;
@@ -117,6 +129,8 @@ static bool set_environment(const plan *p)
     ok = ok && set_number("TM_SOFT", o->soft_bytes);
   if (o->hard_bytes)
     ok = ok && set_number("TM_HARD", o->hard_bytes);
+  if (o->group_limits)
+    ok = ok && setenv("TM_LIMITS", "cgroup", 1) == 0;
   if (o->policy)
     ok = ok && setenv("TM_POLICY", o->policy, 1) == 0;
   if (o->report)
@@ -171,6 +185,8 @@ int tm__command_run(char **arguments, tm__complaint *complaint)
   result = find_command(&p, complaint);
   if (!result)
     result = tm__library_find(p.self, "libtidemark-preload.so", p.library, complaint);
+  if (!result)
+    result = find_group(&p, complaint);
   if (!result)
     result = open_serve(&p, complaint);
   if (!result)

@@ -56,6 +56,13 @@ static int read_hard(const reader *r, const char *value)
   return read_limit(r, "--hard", value, &r->options->hard_bytes);
 }
 
+static int read_group_limits(const reader *r, const char *value)
+{
+  (void)value;
+  r->options->group_limits = true;
+  return 0;
+}
+
 static int read_policy(const reader *r, const char *value)
 {
   tm_policy policy;
@@ -102,6 +109,7 @@ typedef struct option {
 static const option known[] = {
     {"--soft", VALUE_NEEDED, read_soft, "--soft 512M"},
     {"--hard", VALUE_NEEDED, read_hard, "--hard 1G"},
+    {"--limits-from-cgroup", VALUE_NONE, read_group_limits, "--limits-from-cgroup"},
     {"--policy", VALUE_NEEDED, read_policy, "--policy growth=50"},
     {"--serve", VALUE_NEEDED, read_serve, "--serve :9100"},
     {"--report", VALUE_OPTIONAL, read_report, "--report"},

@@ -6,6 +6,7 @@
 
 typedef struct tm__run_options {
   uint64_t soft_bytes, hard_bytes; /* 0 = none */
+  bool group_limits;               /* limits also come from the control group */
   const char *policy;              /* as written, known to be good; NULL = the default */
   const char *serve;               /* as written, not looked at; NULL = do not serve */
   const char *report;              /* file, "-" = standard error, NULL = no report */

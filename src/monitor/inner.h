@@ -21,6 +21,7 @@
 #include <uv.h>
 
 #include <tidemark/monitor.h>
+#include <tidemark/pressure.h>
 
 #include "base/hints.h"
 #include "monitor/request.h"
@@ -83,7 +84,9 @@ typedef struct tm__ring {
   X(accept_failures, "tidemark_monitor_accept_failures_total", "counter",                          \
     "times that no descriptor was left")                                                           \
   X(sent_bytes, "tidemark_monitor_sent_bytes_total", "counter", "bytes of answers sent")           \
-  X(deliveries, "tidemark_monitor_deliveries_total", "counter", "actions run on the loop")
+  X(deliveries, "tidemark_monitor_deliveries_total", "counter", "actions run on the loop")         \
+  X(pressure_events, "tidemark_monitor_pressure_events_total", "counter",                          \
+    "events of memory pressure that were taken")
 
 #define TM__COST_MEMBER(name, metric, type, help) uint64_t name;
 typedef struct tm__cost {
@@ -123,6 +126,10 @@ typedef struct tm__monitor {
   uv_async_t wake;
   _Atomic(int) woken; /* wake was sent and not yet seen */
   int slot;           /* of deliver.c; -1: none */
+
+  uv_poll_t pressure; /* iff watch: its descriptor */
+  tm_pressure_watch *watch;
+  bool pressure_closing;
 
   uv_poll_t grower; /* see monitor.c:grow_watchers */
   uv_poll_t listener;

@@ -13,6 +13,7 @@
 #include "monitor/lifecycle.h"
 #include "monitor/listener.h"
 #include "monitor/options.h"
+#include "monitor/pressure.h"
 #include "monitor/sampler.h"
 
 /* ---- Descriptors and fork ------------------------------------------------------------------- */
@@ -165,6 +166,7 @@ static void stop(tm__monitor *m)
   if (!m->running)
     return;
   m->running = false;
+  tm__pressure_stop(m);
   tm__deliver_stop(m);
   (void)uv_timer_stop(&m->tick);
   (void)uv_timer_stop(&m->deadline);
@@ -187,7 +189,7 @@ int tm_monitor_start(tm_monitor *monitor, const tm_monitor_options *options)
     return UV_EINVAL;
   if (m->running)
     return UV_EALREADY;
-  if (m->listener_closing || m->in_use)
+  if (m->listener_closing || m->pressure_closing || m->in_use)
     return UV_EBUSY;
   m->pid = getpid();
   int error = tm__options_take(m, options);
@@ -203,6 +205,7 @@ int tm_monitor_start(tm_monitor *monitor, const tm_monitor_options *options)
     tm__listener_close(m);
     return error;
   }
+  tm__pressure_start(m);
   m->running = true;
   (void)uv_timer_start(&m->tick, on_tick, 0, m->options.sample_period_ms);
   return 0;

@@ -41,9 +41,11 @@ static void every_option_in_both_spellings(void **state)
 {
   (void)state;
   tm__run_options o =
-      parsed("--soft 512M --hard=1G --policy growth=50 --serve :9100 --report -- ls -l");
+      parsed("--soft 512M --hard=1G --limits-from-cgroup --policy growth=50 --serve :9100 "
+             "--report -- ls -l");
   assert_int_equal(o.soft_bytes, 512u << 20);
   assert_int_equal(o.hard_bytes, 1u << 30);
+  assert_true(o.group_limits);
   assert_string_equal(o.policy, "growth=50");
   assert_string_equal(o.serve, ":9100");
   assert_string_equal(o.report, "-");
@@ -61,6 +63,7 @@ static void the_command_starts_at_the_first_argument_that_is_no_option(void **st
   assert_string_equal(o.command[1], "--soft");
   assert_string_equal(o.command[3], "--");
   assert_int_equal(o.hard_bytes, 0);
+  assert_false(o.group_limits);
   assert_null(o.policy);
   assert_null(o.serve);
   assert_null(o.report);

@@ -19,6 +19,7 @@ static void defaults(void **state)
   assert_int_equal(o.write_deadline_ms, 10000);
   assert_int_equal(o.accept_retry_ms, 200);
   assert_null(o.deliver_heap);
+  assert_null(o.pressure_heap);
 }
 
 static void options_are_checked(void **state)

@@ -9,7 +9,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What `tidemark run` may put into the environment.
-CONTRACT = {"LD_PRELOAD", "TM_SOFT", "TM_HARD", "TM_POLICY", "TM_REPORT", "TM_RUN_PID",
+CONTRACT = {"LD_PRELOAD", "TM_SOFT", "TM_HARD", "TM_LIMITS", "TM_POLICY", "TM_REPORT", "TM_RUN_PID",
             "TM_SERVE_FD", "TM_SERVE_ID"}
 
 
@@ -30,7 +30,8 @@ PYTHON = "/usr/bin/python3"
 def environment(**more):
     """This one's, without what would speak to the library or to Python's allocators."""
     kept = {k: v for k, v in os.environ.items()
-            if not k.startswith("TM_") and k not in ("LD_PRELOAD", "PYTHONMALLOC")}
+            if not k.startswith(("TM_", "MEMORY_PRESSURE_"))
+            and k not in ("LD_PRELOAD", "PYTHONMALLOC")}
     kept.update(more)
     return kept
 

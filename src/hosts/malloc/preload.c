@@ -3,6 +3,7 @@
  * end. The symbols of shim.c serve long before this constructor runs.
  *
  *   start   environment -> limits, policy -> CPython's domains, or the trimmer -> the monitor
+ *   crossed the first time: the watcher, where there is something to watch
  *   fork    a child keeps the heap and its limits; it neither serves nor reports
  *   exit    the report, after the program's own output
  */
@@ -12,18 +13,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tidemark/pressure.h>
 #include <tidemark/tidemark.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/os.h"
+#include "gc/pressure.h"
 #include "hosts/cpython/host.h"
+#include "hosts/cpython/inside.h"
 #include "hosts/malloc/names.h"
 #include "hosts/malloc/outlet.h"
 #include "hosts/malloc/report.h"
 #include "hosts/malloc/serve.h"
 #include "hosts/malloc/settings.h"
 #include "hosts/malloc/trimmer.h"
+#include "hosts/malloc/watcher.h"
 
 /* Written by the constructor and in a forked child, read at the end. */
 static struct {
@@ -31,6 +36,7 @@ static struct {
   tm__outlet messages; /* a copy of standard error as it was at the start */
   tm__outlet report;   /* where the report goes */
   tm__outlet socket;   /* listening, inheritable: this process may exec and serve again */
+  tm_limits *limits;   /* from the control group; NULL = not asked for */
   uint64_t start_ns;
   pid_t pid;
 } run;
@@ -108,6 +114,7 @@ static void at_exit(int status, void *context)
 static void in_forked_child(void)
 {
   tm__trimmer_forget();
+  tm__watcher_forget();
   run.settings.report = "";
   tm__outlet_close(&run.messages);
   tm__outlet_close(&run.report);
@@ -130,6 +137,35 @@ static void apply(const tm__settings *s)
     error = tm_limit_set(heap, TM_SOFT, s->soft_bytes);
   if (error && s->is_run)
     tm__report("limits and policy could not be set: %s", tm_strerror(error));
+  if (!s->group_limits)
+    return;
+  error = tm_limits_from_environment(heap, NULL, &run.limits);
+  if (error && s->is_run)
+    tm__report("no limits come from the control group: %s",
+               error == TM_ENOTSUP ? "none of memory is in sight" : tm_strerror(error));
+}
+
+/* Python's own notify stands behind it. */
+static void on_python_notify(void *context, tm_heap *heap)
+{
+  tm__watcher_need();
+  tm__cpython_notify(context, heap);
+}
+
+/* What the system tells of memory is listened to, if it tells something. A FIFO or a socket has one
+ * reader: the process that was started. */
+static bool wish_watcher(const tm__settings *s)
+{
+  tm__watcher_wishes wishes = {.heap = tm_heap_default(),
+                               .systemd =
+                                   s->is_run ? tm__pressure_is_asked() : tm__pressure_is_shared(),
+                               .limits = run.limits,
+                               .kept_fd = run.messages.fd,
+                               .speaks = s->is_run};
+  if (!wishes.systemd && !wishes.limits)
+    return false;
+  tm__watcher_set(&wishes);
+  return true;
 }
 
 static void open_outlets(tm__settings *s)
@@ -180,10 +216,12 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
   else
     tm__report_fd_set(STDERR_FILENO); /* not a copy: nobody's pipe is held open by a child */
   apply(s);
-  bool python = tm__cpython_install();
-  if (!python && (s->has_policy || s->soft_bytes || s->hard_bytes))
+  bool python = tm__cpython_install(), watcher = wish_watcher(s);
+  if (!python && (s->has_policy || s->soft_bytes || s->hard_bytes || watcher))
     tm__trimmer_install(tm_heap_default());
-  if (s->is_run || run.socket.fd >= 0)
+  if (python && watcher)
+    (void)tm_notify_set(tm_heap_default(), on_python_notify, NULL);
+  if (s->is_run || run.socket.fd >= 0 || watcher)
     (void)pthread_atfork(NULL, NULL, in_forked_child);
   if (s->is_run && *s->report)
     (void)on_exit(at_exit, NULL);

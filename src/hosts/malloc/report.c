@@ -101,12 +101,14 @@ static void start_line(tm__emit *e, const char *name, uint64_t bytes)
   tm__emit_text(e, "   ");
 }
 
-static void emit_limit(tm__emit *e, const char *name, uint64_t bytes)
+static void emit_limit(tm__emit *e, const char *name, uint64_t bytes, uint64_t group_bytes)
 {
   tm__emit_text(e, bytes ? name : "no ");
   if (bytes) {
     tm__emit_text(e, " limit ");
     emit_size(e, bytes);
+    if (bytes == group_bytes)
+      tm__emit_text(e, " (cgroup)");
   } else {
     tm__emit_text(e, name);
     tm__emit_text(e, " limit");
@@ -117,9 +119,9 @@ static void emit_levels(tm__emit *e, const tm__facts *f)
 {
   const tm_stats *s = &f->stats;
   start_line(e, "peak footprint", s->footprint_peak_bytes);
-  emit_limit(e, "soft", s->soft_limit_bytes);
+  emit_limit(e, "soft", s->soft_limit_bytes, s->environment_soft_bytes);
   tm__emit_text(e, ", ");
-  emit_limit(e, "hard", s->hard_limit_bytes);
+  emit_limit(e, "hard", s->hard_limit_bytes, s->environment_hard_bytes);
   tm__emit_text(e, ", policy ");
   tm__emit_text(e, f->policy ? f->policy : "growth");
   tm__emit_char(e, '\n');

@@ -56,6 +56,12 @@ static void read_limits(const reader *r, tm__settings *s)
     complain(r, "TM_SOFT", r->env("TM_SOFT"), "it is above TM_HARD");
     s->soft_bytes = 0;
   }
+  const char *text = r->env("TM_LIMITS");
+  if (!text || !*text)
+    return;
+  s->group_limits = strcmp(text, "cgroup") == 0;
+  if (!s->group_limits)
+    complain(r, "TM_LIMITS", text, "it can only be cgroup");
 }
 
 static void read_policy(const reader *r, tm__settings *s)

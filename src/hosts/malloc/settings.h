@@ -3,6 +3,7 @@
  *
  *   TM_SOFT, TM_HARD   limits, as tm__size_parse reads them
  *   TM_POLICY          a policy, as tm__policy_parse reads it
+ *   TM_LIMITS          "cgroup": limits also come from the control group, see tm_limits
  *   TM_MISMATCH        see tm_mismatch_set; a preloaded process reports unless it is set
  *   TM_RUN_PID         the process that serves and reports; its children are none of that. Without
  *                      it (the library was preloaded by hand) every process is the one
@@ -24,6 +25,7 @@ enum { TM__REPORT_PATH = 4096 };
 
 typedef struct tm__settings {
   int64_t soft_bytes, hard_bytes; /* 0 = none */
+  bool group_limits;              /* they also come from the control group */
   bool has_policy;
   tm_policy policy;     /* iff has_policy */
   char policy_text[48]; /* as it was written; "" = the default */

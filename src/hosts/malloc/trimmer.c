@@ -14,6 +14,7 @@
 #include "base/atomics.h"
 #include "base/os.h"
 #include "heap/heap.h"
+#include "hosts/malloc/watcher.h"
 
 enum { STACK_BYTES = 64 << 10 };
 
@@ -94,6 +95,7 @@ static void on_notify(void *context, tm_heap *heap)
   else
     (void)syscall(SYS_futex, &requests, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
   errno = saved;
+  tm__watcher_need();
 }
 
 void tm__trimmer_install(tm_heap *heap)

@@ -121,6 +121,11 @@ static void failures_are_counted_by_reason(void **state)
   assert_silent(&f, "failed");
   f.stats.hard_limit_bytes = 128u << 20;
   assert_says(&f, "soft limit 64.0 MiB, hard limit 128 MiB");
+  f.stats.environment_soft_bytes = 96u << 20;
+  f.stats.environment_hard_bytes = 128u << 20;
+  assert_says(&f, "soft limit 64.0 MiB, hard limit 128 MiB (cgroup), policy growth\n");
+  f.stats.environment_soft_bytes = 64u << 20;
+  assert_says(&f, "soft limit 64.0 MiB (cgroup), hard limit 128 MiB (cgroup), policy growth\n");
   assert_says(&f, "No request failed.\n");
   f.stats.failures_total[TM_FAIL_LIMIT] = 7;
   f.stats.failures_total[TM_FAIL_OVERFLOW] = 1;

@@ -105,6 +105,7 @@ static void bad_values_are_said_and_left_out(void **state)
   } cases[] = {
       {"TM_SOFT", "lots", "tidemark: TM_SOFT=lots is ignored: it is not a size such as 512M\n"},
       {"TM_SOFT", "0", "tidemark: TM_SOFT=0 is ignored: it is not a size such as 512M\n"},
+      {"TM_LIMITS", "group", "tidemark: TM_LIMITS=group is ignored: it can only be cgroup\n"},
       {"TM_HARD", "8E", "tidemark: TM_HARD=8E is ignored: it is not a size such as 512M\n"},
       {"TM_POLICY", "sqrt", "TM_POLICY=sqrt is ignored: the sqrt policy is not in this version"},
       {"TM_REPORT", "r.txt", "TM_REPORT=r.txt is ignored: it is neither - nor an absolute path\n"},
@@ -145,6 +146,15 @@ static void children_are_not_the_one_and_do_not_complain(void **state)
   assert_string_equal(said(), "");
 }
 
+static void limits_of_the_control_group(void **state)
+{
+  (void)state;
+  assert_true(read_from((const char *const[]){"TM_LIMITS", "cgroup", NULL}).group_limits);
+  assert_false(read_from((const char *const[]){"TM_LIMITS", "", NULL}).group_limits);
+  assert_false(read_from((const char *const[]){NULL}).group_limits);
+  assert_string_equal(said(), "");
+}
+
 static void empty_values_are_not_set(void **state)
 {
   (void)state;
@@ -166,6 +176,7 @@ int main(void)
       quiet_test(bad_values_are_said_and_left_out),
       quiet_test(a_soft_limit_above_the_hard_one_is_left_out),
       quiet_test(children_are_not_the_one_and_do_not_complain),
+      quiet_test(limits_of_the_control_group),
       quiet_test(empty_values_are_not_set),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
