@@ -18,6 +18,7 @@
 enum {
   TM_QUANTUM_MIN = 4096,
   TM_QUANTUM_CALM = 262144, /* a small heap draws this: its peak is known more exactly */
+  TM_PEAK_LOOK = 65536,     /* so large a block is no matter of slack: the peak is looked at */
   TM_QUANTUM_MAX = 1048576,
 };
 

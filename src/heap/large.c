@@ -24,7 +24,7 @@ static void book_run(tm_heap *heap, int64_t slices, int64_t usable, uint64_t fre
 /* A quantum can hide a large block's peak, so it is looked at on the spot. */
 static void note_peak(tm_heap *heap, uint64_t usable)
 {
-  if (usable >= TM_QUANTUM_CALM)
+  if (usable >= TM_PEAK_LOOK)
     (void)tm__credit_level(heap);
 }
 

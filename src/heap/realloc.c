@@ -50,7 +50,7 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   else
     tm__block_put(shard, &r->found, p);
   tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
-  if (ask || more >= TM_QUANTUM_CALM)
+  if (ask || more >= TM_PEAK_LOOK)
     tm__credit_asked(r->heap, more);
   return to;
 }
