@@ -146,8 +146,8 @@ enum {
   TM_POLICY_FIXED = 1 << 0,    /* fixed_bytes */
   TM_POLICY_GROWTH = 1 << 1,   /* L + max(growth_floor_bytes, L * growth_percent / 100) */
   TM_POLICY_DEBT = 1 << 2,     /* gross allocation since the last collection */
-  TM_POLICY_SQRT = 1 << 3,     /* headroom by the square-root rule */
-  TM_POLICY_SHARED = 1 << 4,   /* share of a common budget */
+  TM_POLICY_SQRT = 1 << 3,     /* headroom by the square-root rule, GROWTH's until two runs */
+  TM_POLICY_SHARED = 1 << 4,   /* share of a common budget; without a group GROWTH's headroom */
   TM_POLICY_PRESSURE = 1 << 5, /* headroom shrinks under OS pressure */
   TM_POLICY_YIELD = 1 << 6     /* headroom grows while collections free little */
 };
@@ -162,21 +162,24 @@ typedef struct tm_policy {
   uint64_t fixed_bytes;             /* FIXED: trip, e.g. 256 << 20. Default 64 MiB */
   unsigned growth_percent;          /* GROWTH: 100 = collect when the footprint doubled. 100 */
   uint64_t growth_floor_bytes;      /* GROWTH: least headroom. 4 MiB */
-  uint64_t debt_bytes;              /* DEBT: first debt. 16 MiB */
-  unsigned collector_share_percent; /* SQRT: share of time for the collector, sets c. 2 */
+  uint64_t debt_bytes;              /* DEBT: first and least debt. 16 MiB */
+  unsigned collector_share_percent; /* SQRT: what a heap of 100 MiB pays that grows by a hundredth
+                                     * of what its collector looks at per second; sets c. 2 */
   uint64_t young_bytes;             /* two generations: least young budget, 0 = none. 8 MiB */
   uint64_t min_interval_ms;         /* least time between two runs of a rung. 0 */
   unsigned cpu_cap_percent;         /* share of time for all actions. 50 */
   tm_end end;                       /* TM_END_FAIL */
   uint64_t reserve_bytes;           /* END_GROW: kept above the hard limit. 64 KiB */
+  unsigned target_share_percent;    /* SQRT: 0 = the square root; else E is chosen so that full
+                                     * collections take this share of the time. 0 */
 } tm_policy;
 
 TM_API void tm_policy_init(tm_policy *policy);
 
 /* Takes a copy. 0, TM_EINVAL iff an argument is NULL, not stamped, or a field is out of range
- * (unknown kinds, growth_percent 0 with GROWTH, fixed_bytes 0 with FIXED, a share of time above
- * 100 percent, an unknown end), TM_ENOTSUP iff it asks for a policy that this version does not
- * have. The old policy stays on error. */
+ * (unknown kinds, growth_percent 0 with GROWTH, SQRT or SHARED, fixed_bytes 0 with FIXED,
+ * debt_bytes 0 with DEBT, collector_share_percent 0 with SQRT, a share of time above 100 percent,
+ * an unknown end). The old policy stays on error. */
 TM_API int tm_policy_set(tm_heap *heap, const tm_policy *policy);
 TM_API int tm_policy_get(const tm_heap *heap, tm_policy *out); /* out->size stamped by the caller */
 
@@ -256,13 +259,14 @@ typedef struct tm_inputs {
   uint64_t allocated_bytes_total; /* gross allocation plus positive informs, ever */
   uint64_t committed_bytes, dirty_bytes, fixable_bytes;
   uint64_t soft_limit_bytes, hard_limit_bytes; /* 0 = none */
-  uint64_t shared_headroom_bytes;              /* SHARED: E_i of this heap, from the group */
-  uint64_t need_bytes;     /* a request that waits, not yet in the footprint; 0 = none */
-  tm_pressure pressure;    /* an event at now_ns; NONE = no event since the last call */
-  unsigned hooks;          /* 1 << tm_hook_kind for each registered kind */
-  unsigned reasons;        /* latched reasons to start with */
-  int emergency;           /* 1: the one round before a request fails */
-  uint64_t informed_bytes; /* part of the footprint that is not in committed_bytes */
+  uint64_t shared_headroom_bytes; /* SHARED: E_i of this heap, from the group; 0 = no group: as
+                                   * GROWTH. A group that has no headroom gives 1 */
+  uint64_t need_bytes;            /* a request that waits, not yet in the footprint; 0 = none */
+  tm_pressure pressure;           /* an event at now_ns; NONE = no event since the last call */
+  unsigned hooks;                 /* 1 << tm_hook_kind for each registered kind */
+  unsigned reasons;               /* latched reasons to start with */
+  int emergency;                  /* 1: the one round before a request fails */
+  uint64_t informed_bytes;        /* part of the footprint that is not in committed_bytes */
 } tm_inputs;
 
 typedef struct tm_policy_state tm_policy_state; /* below; plain data, copied by assignment */
@@ -313,7 +317,7 @@ struct tm_policy_state {
   uint64_t young_bytes;            /* Y, adapted */
   double old_headroom;             /* multiplier m of the YIELD rule, 1 to 10 */
   double young_headroom;
-  double alloc_rate;    /* g, bytes per second, weighted 0.95 */
+  double alloc_rate;    /* g, bytes per second, weighted 0.95 per 0.1 s */
   double collect_speed; /* s, live bytes per collector second, weighted 0.5 */
   uint64_t rate_mark_ns, rate_mark_bytes;
   uint64_t trip_bytes; /* T in force */
@@ -343,7 +347,12 @@ struct tm_policy_state {
   int more_kind;                    /* 1 + rung that returned MORE, 0 = none */
   uint64_t more_footprint_bytes;    /* footprint before its first step, */
   uint64_t more_freed_bytes, more_duration_ns; /* and what its steps did so far */
-  uint64_t reserved[16];                       /* room for later policies */
+  uint64_t debt_bytes;                         /* DEBT: D, adapted */
+  uint64_t speed_samples;                      /* full collections that collect_speed comes from */
+  double net_share;             /* growth between full collections per byte allocated, 0 to 1 */
+  uint64_t proposed_bytes;      /* smallest of the policies' trips, before modifiers and floors; */
+  uint64_t previous_trip_bytes; /* the same before the last full collection, 0 = there was none */
+  uint64_t reserved[11];        /* room for later policies */
 };
 
 TM_API void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint64_t now_ns);

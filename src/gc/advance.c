@@ -5,9 +5,10 @@ static void advance_rate(tm_policy_state *state, const tm_inputs *in, uint64_t n
 {
   if (now_ns < state->rate_mark_ns + TM__MILLISECOND)
     return;
-  double rate = (double)tm__less(in->allocated_bytes_total, state->rate_mark_bytes) * 1e9 /
-                (double)(now_ns - state->rate_mark_ns);
-  state->alloc_rate = state->alloc_rate > 0 ? 0.95 * state->alloc_rate + 0.05 * rate : rate;
+  double passed = (double)(now_ns - state->rate_mark_ns), weight = passed + TM__RATE_WINDOW_NS;
+  double rate = (double)tm__less(in->allocated_bytes_total, state->rate_mark_bytes) * 1e9 / passed;
+  weight = state->alloc_rate > 0 ? passed / weight : 1.0; /* however often somebody looks */
+  state->alloc_rate += weight * (rate - state->alloc_rate);
   state->rate_mark_ns = now_ns;
   state->rate_mark_bytes = in->allocated_bytes_total;
 }

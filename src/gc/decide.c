@@ -423,6 +423,7 @@ void tm_decide(const tm_inputs *inputs, tm_policy_state *state, tm_decision *out
     (void)decide_tidy(&v, out);
   tm__trips_compute(state, &in, &v.trips); /* edges and postponement may have moved them */
   state->trip_bytes = tm__trips_lowest(&v.trips, &state->trip_policy);
+  state->proposed_bytes = v.trips.proposed_bytes;
   if (out->next_due_ns) /* held back: another reason is worth another look */
     out->wake_bytes = tm__min(out->wake_bytes, tm__trips_above(&v.trips, v.reach_bytes));
   state->armed = v.reach_bytes < state->trip_bytes;

@@ -369,9 +369,7 @@ int tm__engine_policy_set(tm__engine *engine, const tm_policy *policy)
   if (error)
     return error;
   tm__lock_acquire(&engine->lock);
-  engine->state.policy = checked;
-  engine->state.young_bytes = checked.young_bytes;
-  engine->state.young_headroom = engine->state.old_headroom = 1.0;
+  tm__policy_adopt(&engine->state, &checked);
   tm__lock_release(&engine->lock);
   settle_change(engine, 0);
   return 0;

@@ -5,7 +5,8 @@
 typedef struct result {
   uint64_t before_bytes, after_bytes, freed_bytes;
   uint64_t duration_ns, end_ns;
-  bool full; /* counts as the full collection of this host */
+  uint64_t allocated_bytes; /* since the last run of this rung */
+  bool full;                /* counts as the full collection of this host */
 } result;
 
 static double blend(double mean, double sample, bool first)
@@ -134,15 +135,41 @@ static void adapt_young(tm_policy_state *state, const result *r, uint64_t from, 
   state->young_bytes = (uint64_t)(wanted * (costly && odd ? 1.5 : 1.0));
 }
 
+/* D: a run that came late is answered by a larger one; else it shrinks slowly back. The numbers are
+ * those of Ruby's malloc limit. */
+static void learn_debt(tm_policy_state *state, const result *r)
+{
+  uint64_t debt = state->debt_bytes, most = tm__scale(r->after_bytes, TM__DEBT_LIVES);
+  if (r->allocated_bytes > debt)
+    debt = tm__min(tm__scale(r->allocated_bytes, TM__DEBT_GROWTH), most);
+  else
+    debt = tm__scale(debt, TM__DEBT_DECAY);
+  state->debt_bytes = tm__max(debt, state->policy.debt_bytes);
+}
+
+/* How much of what is allocated stays until it is collected: the rest is freed by the host. */
+static void learn_net_share(tm_policy_state *state, const result *r, bool first)
+{
+  if (!r->allocated_bytes)
+    return;
+  double grown = (double)tm__less(r->before_bytes, state->live_bytes);
+  double share = grown / (double)r->allocated_bytes;
+  state->net_share = blend(state->net_share, share < 1.0 ? share : 1.0, first);
+}
+
 static void learn_full(tm_policy_state *state, const tm_outcome *o, const result *r)
 {
   tm_rung_state *rung = &state->rung[o->kind];
   remember_yield(state, r, state->live_bytes, rung->runs);
   learn_strike(state, rung, r);
+  learn_debt(state, r);
+  learn_net_share(state, r, rung->runs == 1);
   if (r->duration_ns) {
     double speed = (double)r->after_bytes * 1e9 / (double)r->duration_ns;
     state->collect_speed = blend(state->collect_speed, speed, state->collect_speed <= 0);
+    state->speed_samples++;
   }
+  state->previous_trip_bytes = state->proposed_bytes != TM__NO_TRIP ? state->proposed_bytes : 0;
   state->live_bytes = r->after_bytes;
   state->old_headroom = 1.0;
   if (rung->strikes == 0) /* there was garbage: what minor runs freed before tells nothing now */
@@ -252,6 +279,7 @@ void tm_decide_outcome(tm_policy_state *state, const tm_outcome *o)
     r.duration_ns += state->more_duration_ns;
     state->more_kind = 0;
   }
+  r.allocated_bytes = tm__less(o->allocated_bytes_total, state->rung[o->kind].allocated_bytes);
   r.full = o->kind == tm__full_kind(state);
   bool collection = o->kind == TM_COLLECT || o->kind == TM_COLLECT_MINOR;
   learn_rung(state, o, &r);

@@ -1,6 +1,7 @@
 /* policy.c - defaults, and where each policy puts the trip. See policy.h and docs/policy.md. */
 #include "gc/policy.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- The policy struct ----------------------------------------------------------------------- */
@@ -20,6 +21,7 @@ void tm_policy_init(tm_policy *policy)
       .cpu_cap_percent = 50,
       .end = TM_END_FAIL,
       .reserve_bytes = (uint64_t)64 << 10,
+      .target_share_percent = 0,
   };
 }
 
@@ -48,9 +50,51 @@ static uint64_t trip_growth(const tm_policy_state *state, const tm_inputs *input
   return tm__add(live, tm__max(state->policy.growth_floor_bytes, growth / 100));
 }
 
+/* Gross: U need not have grown. When U reaches this trip at least the rest of D was allocated. */
+static uint64_t trip_debt(const tm_policy_state *state, const tm_inputs *inputs)
+{
+  uint64_t mark = state->rung[tm__full_kind(state)].allocated_bytes;
+  uint64_t owed = tm__less(inputs->allocated_bytes_total, mark);
+  return tm__add(inputs->footprint_bytes, tm__less(state->debt_bytes, owed));
+}
+
+/*
+ * MemBalancer's rule (Kirisame, Shenoy, Panchekha, "Optimal heap limits for reducing browser memory
+ * use", OOPSLA 2022): collector time per byte of headroom is the same in all heaps with the same c.
+ */
+static uint64_t trip_sqrt(const tm_policy_state *state, const tm_inputs *inputs)
+{
+  const tm_policy *p = &state->policy;
+  uint64_t live = state->live_bytes, previous = state->previous_trip_bytes;
+  double rate = tm__growth_rate(state), speed = state->collect_speed;
+  if (state->speed_samples < 2 || !(rate > 0) || !(speed > 0))
+    return trip_growth(state, inputs);
+  double ratio = rate / speed, headroom;
+  if (p->target_share_percent)
+    headroom = (double)live * ratio * 100.0 / p->target_share_percent;
+  else /* c = q * q / unit */
+    headroom = sqrt((double)tm__add(live, TM__SQRT_SMALL_BYTES) * ratio * TM__SQRT_UNIT_BYTES) *
+               100.0 / p->collector_share_percent;
+  uint64_t least = tm__max(TM__SQRT_LEAST_BYTES, live / 20);
+  uint64_t most = tm__max(tm__scale(live, TM__SQRT_LIVES), least);
+  uint64_t bytes = headroom < (double)most ? tm__max((uint64_t)headroom, least) : most;
+  if (previous) /* one strange measurement must not double the heap twice */
+    bytes = tm__min(bytes, tm__max(tm__less(tm__add(previous, previous), live), least));
+  return tm__add(live, bytes);
+}
+
+static uint64_t trip_shared(const tm_policy_state *state, const tm_inputs *inputs)
+{
+  uint64_t share = inputs->shared_headroom_bytes;
+  return share ? tm__add(state->live_bytes, share) : trip_growth(state, inputs);
+}
+
 static const proposer proposers[] = {
     {TM_POLICY_FIXED, TM_REASON_FIXED, trip_fixed},
     {TM_POLICY_GROWTH, TM_REASON_GROWTH, trip_growth},
+    {TM_POLICY_DEBT, TM_REASON_DEBT, trip_debt},
+    {TM_POLICY_SQRT, TM_REASON_SQRT, trip_sqrt},
+    {TM_POLICY_SHARED, TM_REASON_SHARED, trip_shared},
 };
 
 /* Not proposers: they change the headroom that the proposers leave. */
@@ -60,12 +104,10 @@ enum {
           MODIFIERS
 };
 
-static unsigned supported_kinds(void)
+/* A number that a policy of `kinds` divides by or starts from. */
+static bool missing(const tm_policy *p, unsigned kinds, uint64_t value)
 {
-  unsigned kinds = MODIFIERS;
-  for (size_t i = 0; i < TM_ARRAY_LEN(proposers); i++)
-    kinds |= proposers[i].kind;
-  return kinds;
+  return p->kinds & kinds && !value;
 }
 
 int tm__policy_check(const tm_policy *policy, tm_policy *out)
@@ -77,11 +119,12 @@ int tm__policy_check(const tm_policy *policy, tm_policy *out)
   memcpy(&p, policy, policy->size);
   p.size = sizeof p;
   if (p.kinds & ~(unsigned)KNOWN || (unsigned)p.end > TM_END_ASK || p.cpu_cap_percent > 100 ||
-      p.collector_share_percent > 100 || ((p.kinds & TM_POLICY_GROWTH) && !p.growth_percent) ||
-      ((p.kinds & TM_POLICY_FIXED) && !p.fixed_bytes))
+      p.collector_share_percent > 100 || p.target_share_percent > 100)
     return TM_EINVAL;
-  if (p.kinds & ~supported_kinds())
-    return TM_ENOTSUP;
+  if (missing(&p, TM_POLICY_GROWTH | TM_POLICY_SQRT | TM_POLICY_SHARED, p.growth_percent) ||
+      missing(&p, TM_POLICY_FIXED, p.fixed_bytes) || missing(&p, TM_POLICY_DEBT, p.debt_bytes) ||
+      missing(&p, TM_POLICY_SQRT, p.collector_share_percent))
+    return TM_EINVAL;
   *out = p;
   return 0;
 }
@@ -92,16 +135,30 @@ void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint6
 {
   memset(state, 0, sizeof *state);
   state->size = sizeof *state;
-  if (!policy || tm__policy_check(policy, &state->policy))
-    tm_policy_init(&state->policy);
+  tm_policy checked;
+  if (!policy || tm__policy_check(policy, &checked))
+    tm_policy_init(&checked);
+  tm__policy_adopt(state, &checked);
   state->started_ns = state->last_now_ns = now_ns;
   state->rate_mark_ns = state->bucket_mark_ns = state->peak_mark_ns = now_ns;
   state->collect_end_ns = now_ns;
-  state->young_bytes = state->policy.young_bytes;
-  state->old_headroom = state->young_headroom = 1.0;
+  state->net_share = 1.0;
   state->compact_effort = 0.25;
   state->armed = 1;
   state->trip_bytes = TM__NO_TRIP;
+}
+
+void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy)
+{
+  state->policy = *policy;
+  state->young_bytes = policy->young_bytes;
+  state->debt_bytes = policy->debt_bytes;
+  state->old_headroom = state->young_headroom = 1.0;
+}
+
+double tm__growth_rate(const tm_policy_state *state)
+{
+  return state->alloc_rate * state->net_share;
 }
 
 bool tm__generational(const tm_policy_state *state)
@@ -172,7 +229,8 @@ static uint64_t soft_goal(const tm_inputs *in)
   uint64_t soft = in->soft_limit_bytes;
   uint64_t live = tm__less(in->footprint_bytes, in->informed_bytes);
   uint64_t overhead = tm__less(tm__less(in->committed_bytes, in->dirty_bytes), live);
-  uint64_t goal = tm__less(tm__less(soft, overhead), tm__max(soft / 100 * 3, TM__MIB));
+  uint64_t percent3 = soft / 100 * 3 + soft % 100 * 3 / 100; /* never falls as S rises */
+  uint64_t goal = tm__less(tm__less(soft, overhead), tm__max(percent3, TM__MIB));
   /* Small heaps on large pages have more overhead than data: half of S is left for data. */
   return tm__max(goal, soft / 2);
 }
@@ -218,6 +276,7 @@ void tm__trips_compute(const tm_policy_state *state, const tm_inputs *in, tm__tr
                    .halfway_bytes = TM__NO_TRIP,
                    .young_bytes = TM__NO_TRIP};
   propose(state, in, t);
+  t->proposed_bytes = t->plain_bytes;
   if (t->plain_bytes != TM__NO_TRIP) {
     uint64_t floor = tm__floor_bytes(state, tm__full_kind(state));
     t->headroom_bytes = tm__max(squeeze(live, t->plain_bytes, factor) - live, floor);
@@ -258,6 +317,7 @@ void tm__trip_refresh(tm_policy_state *state, const tm_inputs *in)
   tm__trips trips;
   tm__trips_compute(state, in, &trips);
   state->trip_bytes = tm__trips_lowest(&trips, &state->trip_policy);
+  state->proposed_bytes = trips.proposed_bytes;
 }
 
 uint64_t tm__trips_above(const tm__trips *t, uint64_t footprint_bytes)

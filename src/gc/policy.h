@@ -37,6 +37,14 @@
 #define TM__PATIENCE_NS (100 * TM__MILLISECOND)
 #define TM__FAILED_NS TM__SECOND
 #define TM__MORE_WAKE_BYTES ((uint64_t)64 << 10)
+#define TM__RATE_WINDOW_NS 1.9e9 /* weight of a sample of t: t / (t + this); 0.05 for 0.1 s */
+#define TM__DEBT_GROWTH 1.4
+#define TM__DEBT_DECAY 0.98
+#define TM__DEBT_LIVES 4                   /* D is at most that many times L */
+#define TM__SQRT_SMALL_BYTES (4 * TM__MIB) /* added to L: what a run costs however little lives */
+#define TM__SQRT_UNIT_BYTES ((double)TM__MIB) /* L * g / s of the heap that the share is for */
+#define TM__SQRT_LEAST_BYTES (2 * TM__MIB)
+#define TM__SQRT_LIVES 3 /* E is at most that many times L */
 
 TM_INLINE uint64_t tm__add(uint64_t a, uint64_t b)
 {
@@ -72,13 +80,14 @@ enum { TM__EDGE_POLICY, TM__EDGE_SOFT, TM__EDGE_HALFWAY, TM__EDGE_COUNT };
 typedef struct tm__trips {
   uint64_t plain_bytes;     /* smallest policy's trip, not postponed: a full run is due */
   uint64_t postponed_bytes; /* the same after YIELD's postponement: when to look again */
-  unsigned policy;          /* which policy that is */
+  unsigned policy;          /* which policy that is, */
+  uint64_t proposed_bytes;  /* and its trip before modifiers and floors */
   uint64_t headroom_bytes;  /* its trip above L, before postponement */
   uint64_t soft_bytes, halfway_bytes, young_bytes;
   uint64_t soft_goal_bytes; /* what SOFT wants, before floors: actions free down to it */
 } tm__trips;
 
-/* 0, TM_EINVAL or TM_ENOTSUP, as tm_policy_set; *out is the policy with defaults for the fields
+/* 0 or TM_EINVAL, as tm_policy_set; *out is the policy with defaults for the fields
  * that an older caller's struct does not have. */
 TM_HIDDEN int tm__policy_check(const tm_policy *policy, tm_policy *out);
 
@@ -96,6 +105,11 @@ TM_HIDDEN void tm__trips_compute(const tm_policy_state *state, const tm_inputs *
                                  tm__trips *out);
 /* The smallest of them, and the TM_REASON_* bit of the policy that set it. */
 TM_HIDDEN uint64_t tm__trips_lowest(const tm__trips *trips, unsigned *policy);
+
+/* Net growth per second of the host's own time: g without what dies by itself. 0 = not known. */
+TM_HIDDEN double tm__growth_rate(const tm_policy_state *state);
+/* Takes over a policy that tm__policy_check filled; budgets start again. */
+TM_HIDDEN void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy);
 
 /* Puts the trip that follows from state and inputs into state. */
 TM_HIDDEN void tm__trip_refresh(tm_policy_state *state, const tm_inputs *inputs);

@@ -28,7 +28,7 @@ class BadInput(Case):
         self.refused(2, ["--hard: '-1' is not a size"], "--hard=-1")
         self.refused(2, ["did you mean 512M?"], "--soft", "512")
         self.refused(2, ["--soft (2.00 GiB) is above --hard (1.00 GiB)"], "--soft=2G", "--hard=1G")
-        self.refused(2, ["'sqrt'", "not in this version"], "--policy", "sqrt")
+        self.refused(2, ["'sqrt=0'", "from 1 to 100"], "--policy", "sqrt=0")
         self.refused(2, ["'magic'", "growth[=PERCENT]"], "--policy", "magic")
         self.refused(2, ["needs a value"], "--soft")
         self.assertComplains(self.run_it("--report"), 2, "needs a COMMAND")

@@ -142,7 +142,7 @@ static void each_mistake_has_its_sentence(void **state)
       {"--hard 99999999E x", "more than any machine has"},
       {"--hard 15E x", "more than any machine has"},
       {"--soft 2G --hard 1G x", "--soft (2.00 GiB) is above --hard (1.00 GiB)"},
-      {"--policy sqrt x", "'sqrt' cannot be used: the sqrt policy is not in this version"},
+      {"--policy sqrt=0 x", "'sqrt=0' cannot be used: sqrt takes a share of the time from 1"},
       {"--policy magic x", "'magic' cannot be used: policies are"},
       {"--report= x", "--report= needs the name of a file"},
       {"--help=1 x", "--help takes no value"},

@@ -258,7 +258,7 @@ static void order_of_effort(void **unused)
   for (size_t i = 0; i < TM_ARRAY_LEN(order); i++) {
     expect(b, TM_FIRED, (int)order[i]);
     assert_int_equal(b->d.reasons & TM_REASON_SOFT, TM_REASON_SOFT);
-    assert_int_equal(b->d.need_bytes, 80 * MIB - (64 * MIB - 64 * MIB / 100 * 3) + MIB);
+    assert_int_equal(b->d.need_bytes, 80 * MIB - (64 * MIB - 64 * MIB * 3 / 100) + MIB);
     ran(b, order[i], TM_HOOK_NOTHING, 0, 80);
   }
   expect_nothing(b);
@@ -353,7 +353,7 @@ static void held_back_wakes_at_the_next_reason(void **unused)
   grown(b, 109);
   b->s.rung[TM_COLLECT_MINOR].not_before_ns = b->in.now_ns + 50 * MS;
   expect(b, TM_SUPPRESSED_COOLDOWN, TM_COLLECT_MINOR);
-  assert_int_equal(b->d.wake_bytes, 128 * MIB - 128 * MIB / 100 * 3);
+  assert_int_equal(b->d.wake_bytes, 128 * MIB - 128 * MIB * 3 / 100);
 }
 
 /* ---- Postponing full runs that free little --------------------------------------------------- */

@@ -240,8 +240,9 @@ static void policies(void **unused)
   assert_int_equal(tm__counter_read(&f->engine.trip_bytes), 16 * MIB);
   assert_int_equal(f->engine.state.young_bytes, 3 * MIB);
   p.kinds |= TM_POLICY_SQRT;
+  p.collector_share_percent = 0;
   p.fixed_bytes = 1;
-  assert_int_equal(tm__engine_policy_set(&f->engine, &p), TM_ENOTSUP);
+  assert_int_equal(tm__engine_policy_set(&f->engine, &p), TM_EINVAL);
   assert_int_equal(tm__engine_policy_get(&f->engine, &out), 0);
   assert_int_equal(out.fixed_bytes, 16 * MIB); /* the old one stays */
   assert_int_equal(out.kinds, TM_POLICY_FIXED);

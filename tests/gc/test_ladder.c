@@ -36,7 +36,7 @@ static void hooks_until_the_need_is_met(void **unused)
   assert_int_equal(tm__engine_limit_set(&f->engine, TM_SOFT, 64 * MIB), 0);
   fake_allocate(f, 66 * MIB);
   assert_int_equal(tm__engine_poll(&f->engine), 1);
-  uint64_t need = 66 * MIB - (64 * MIB - 64 * MIB / 100 * 3) + MIB;
+  uint64_t need = 66 * MIB - (64 * MIB - 64 * MIB * 3 / 100) + MIB;
   assert_int_equal(drop[0].last.need_bytes, need);
   assert_int_equal(drop[1].last.need_bytes, need - 2 * MIB);
   assert_int_equal(drop[2].last.need_bytes, need - 2 * MIB);

@@ -62,13 +62,13 @@ class Limits(PreloadCase):
         self.assertGreater(runs, 0)
 
     def test_bad_values_in_the_environment_are_said_once_and_ignored(self):
-        bad = environment(LD_PRELOAD=PRELOAD, TM_SOFT="lots", TM_POLICY="sqrt", TM_HARD="1G")
+        bad = environment(LD_PRELOAD=PRELOAD, TM_SOFT="lots", TM_POLICY="sqrt=0", TM_HARD="1G")
         result = subprocess.run([PYTHON, "-c", "print('ran')"], capture_output=True, env=bad)
         self.assertEqual((result.returncode, result.stdout), (0, b"ran\n"))
         lines = result.stderr.decode().splitlines()
         self.assertEqual(len(lines), 2, lines)
         self.assertTrue(lines[0].startswith("tidemark: TM_SOFT=lots is ignored: "), lines)
-        self.assertTrue(lines[1].startswith("tidemark: TM_POLICY=sqrt is ignored: "), lines)
+        self.assertTrue(lines[1].startswith("tidemark: TM_POLICY=sqrt=0 is ignored: "), lines)
 
     def test_a_mixed_family_is_reported_and_the_program_goes_on(self):
         code = """if True:

@@ -107,7 +107,7 @@ static void bad_values_are_said_and_left_out(void **state)
       {"TM_SOFT", "0", "tidemark: TM_SOFT=0 is ignored: it is not a size such as 512M\n"},
       {"TM_LIMITS", "group", "tidemark: TM_LIMITS=group is ignored: it can only be cgroup\n"},
       {"TM_HARD", "8E", "tidemark: TM_HARD=8E is ignored: it is not a size such as 512M\n"},
-      {"TM_POLICY", "sqrt", "TM_POLICY=sqrt is ignored: the sqrt policy is not in this version"},
+      {"TM_POLICY", "sqrt=0", "TM_POLICY=sqrt=0 is ignored: sqrt takes a share of the time from 1"},
       {"TM_REPORT", "r.txt", "TM_REPORT=r.txt is ignored: it is neither - nor an absolute path\n"},
       {"TM_SERVE_FD", "3x", "TM_SERVE_FD=3x is ignored: it is not a number"},
       {"TM_SERVE_FD", "2147483648", "is ignored: it is not a number"},
