@@ -53,7 +53,7 @@ static bool fire(const view *v, tm_hook_kind kind, uint64_t need_bytes, tm_decis
   if (capped(s)) {
     double over = s->bucket_ns - tm__bucket_capacity(s), cap = s->policy.cpu_cap_percent;
     double wait = cap > 0 ? (over + 1e6) * (100.0 - cap) / cap : 1e9;
-    hold(out, kind, TM_SUPPRESSED_CAP, v->now_ns + (uint64_t)wait, TM__NO_TRIP);
+    hold(out, kind, TM_SUPPRESSED_CAP, tm__add(v->now_ns, tm__whole(wait)), TM__NO_TRIP);
     return false;
   }
   if (s->failed_ns && collects) {
@@ -94,7 +94,7 @@ static uint64_t bytes_to_floor(const view *v, tm_hook_kind kind)
  * minimum interval, and the pause after BUSY. */
 static bool cools(const view *v, const tm_rung_state *rung)
 {
-  uint64_t interval_end = rung->last_end_ns + v->state->policy.min_interval_ms * TM__MILLISECOND;
+  uint64_t interval_end = tm__add(rung->last_end_ns, tm__interval_ns(v->state));
   bool asked_for = rung->refusals || v->now_ns < interval_end;
   return v->now_ns < rung->not_before_ns && (asked_for || v->reach_bytes < v->runaway_bytes);
 }
@@ -272,7 +272,7 @@ static due policy_due(view *v)
     return DUE;
   if (v->reach_bytes < v->trips.postponed_bytes)
     return NOT_DUE;
-  while (v->reach_bytes >= v->trips.postponed_bytes && s->old_headroom < 1e9) {
+  while (v->reach_bytes >= v->trips.postponed_bytes && s->old_headroom < 1e14) {
     bool far = s->old_headroom >= TM__HEADROOM_MAX;
     double next = far ? s->old_headroom * 1.25 : s->old_headroom * 2;
     s->old_headroom = !far && next > TM__HEADROOM_MAX ? TM__HEADROOM_MAX : next;
@@ -422,8 +422,7 @@ void tm_decide(const tm_inputs *inputs, tm_policy_state *state, tm_decision *out
            !decide_collect(&v, out))
     (void)decide_tidy(&v, out);
   tm__trips_compute(state, &in, &v.trips); /* edges and postponement may have moved them */
-  state->trip_bytes = tm__trips_lowest(&v.trips, &state->trip_policy);
-  state->proposed_bytes = v.trips.proposed_bytes;
+  tm__trip_adopt(state, &v.trips, v.reach_bytes);
   if (out->next_due_ns) /* held back: another reason is worth another look */
     out->wake_bytes = tm__min(out->wake_bytes, tm__trips_above(&v.trips, v.reach_bytes));
   state->armed = v.reach_bytes < state->trip_bytes;

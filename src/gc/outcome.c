@@ -20,8 +20,8 @@ static double blend(double mean, double sample, bool first)
  * not worth waiting for: floor and CPU cap bound them, and memory would run away meanwhile. */
 static uint64_t cooldown_ns(const tm_policy_state *state, tm_hook_kind kind, uint64_t duration_ns)
 {
-  uint64_t rest = duration_ns >= TM__SHORT_RUN_NS ? 4 * duration_ns : 0;
-  uint64_t wait = tm__max(state->policy.min_interval_ms * TM__MILLISECOND, rest);
+  uint64_t rest = duration_ns >= TM__SHORT_RUN_NS ? tm__scale(duration_ns, 4) : 0;
+  uint64_t wait = tm__max(tm__interval_ns(state), rest);
   if (kind == TM_TRIM)
     wait = tm__max(wait, TM__TRIM_INTERVAL_NS);
   return wait;
@@ -36,7 +36,7 @@ static void learn_refusal(tm_policy_state *state, const tm_outcome *o)
                           cooldown_ns(state, o->kind, tm__less(o->end_ns, o->start_ns)));
   rung->refusals++;
   rung->last_end_ns = o->end_ns;
-  rung->not_before_ns = o->end_ns + wait;
+  rung->not_before_ns = tm__add(o->end_ns, wait);
 }
 
 static void learn_rung(tm_policy_state *state, const tm_outcome *o, const result *r)
@@ -48,7 +48,7 @@ static void learn_rung(tm_policy_state *state, const tm_outcome *o, const result
   rung->believed = 1;
   rung->last_end_ns = r->end_ns;
   rung->last_duration_ns = r->duration_ns;
-  rung->not_before_ns = r->end_ns + cooldown_ns(state, o->kind, r->duration_ns);
+  rung->not_before_ns = tm__add(r->end_ns, cooldown_ns(state, o->kind, r->duration_ns));
   rung->freed_bytes = blend(rung->freed_bytes, (double)r->freed_bytes, first);
   rung->duration_ns = blend(rung->duration_ns, (double)r->duration_ns, first);
   rung->allocated_bytes = o->allocated_bytes_total;
@@ -132,7 +132,7 @@ static void adapt_young(tm_policy_state *state, const result *r, uint64_t from, 
   wanted = wanted < most ? wanted : most;
   bool costly = duration > TM__YOUNG_FIXED_SHARE * elapsed && wanted * 1.5 <= most;
   bool odd = state->rung[TM_COLLECT_MINOR].runs % 2;
-  state->young_bytes = (uint64_t)(wanted * (costly && odd ? 1.5 : 1.0));
+  state->young_bytes = tm__whole(wanted * (costly && odd ? 1.5 : 1.0));
 }
 
 /* D: a run that came late is answered by a larger one; else it shrinks slowly back. The numbers are
@@ -214,7 +214,8 @@ static void learn_compaction(tm_policy_state *state, const tm_outcome *o, const 
     state->compact_effort = 0.25;
   double wait = (double)r->duration_ns * (1.0 / state->compact_effort - 1.0);
   uint64_t pause = poor ? TM__SECOND << tm__min(rung->strikes - 1, 6) : 0;
-  rung->not_before_ns = tm__max(rung->not_before_ns, r->end_ns + tm__max((uint64_t)wait, pause));
+  rung->not_before_ns =
+      tm__max(rung->not_before_ns, tm__add(r->end_ns, tm__max(tm__whole(wait), pause)));
 }
 
 /* The host was asked. If it did not help, the heap is given up as full for a while. */

@@ -156,6 +156,13 @@ void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy)
   state->old_headroom = state->young_headroom = 1.0;
 }
 
+uint64_t tm__interval_ns(const tm_policy_state *state)
+{
+  uint64_t ns;
+  bool wraps = __builtin_mul_overflow(state->policy.min_interval_ms, TM__MILLISECOND, &ns);
+  return wraps ? UINT64_MAX : ns;
+}
+
 double tm__growth_rate(const tm_policy_state *state)
 {
   return state->alloc_rate * state->net_share;
@@ -281,6 +288,7 @@ void tm__trips_compute(const tm_policy_state *state, const tm_inputs *in, tm__tr
     uint64_t floor = tm__floor_bytes(state, tm__full_kind(state));
     t->headroom_bytes = tm__max(squeeze(live, t->plain_bytes, factor) - live, floor);
     uint64_t later = tm__scale(t->headroom_bytes, state->old_headroom);
+    later = tm__max(later, t->headroom_bytes); /* beyond 2^53 a double is coarse */
     uint64_t edge = state->edge_bytes[TM__EDGE_POLICY];
     t->plain_bytes = tm__max(tm__add(live, t->headroom_bytes), edge);
     t->postponed_bytes = tm__max(tm__add(live, later), edge);
@@ -316,8 +324,27 @@ void tm__trip_refresh(tm_policy_state *state, const tm_inputs *in)
 {
   tm__trips trips;
   tm__trips_compute(state, in, &trips);
-  state->trip_bytes = tm__trips_lowest(&trips, &state->trip_policy);
-  state->proposed_bytes = trips.proposed_bytes;
+  tm__trip_adopt(state, &trips, in->footprint_bytes);
+}
+
+/* Rates are only known at looks, and one that was measured in a storm would stay until the heap has
+ * filled the headroom that it earned: SQRT also looks at an eighth, a quarter and half of it. */
+static uint64_t look_out(const tm_policy_state *state, uint64_t trip, uint64_t reach_bytes)
+{
+  uint64_t live = state->live_bytes, headroom = tm__less(trip, live);
+  if (state->trip_policy != TM_REASON_SQRT || headroom < TM__SQRT_LOOK_BYTES)
+    return trip;
+  for (unsigned shift = 3; shift; shift--)
+    if (tm__add(live, headroom >> shift) > reach_bytes)
+      return tm__add(live, headroom >> shift);
+  return trip;
+}
+
+void tm__trip_adopt(tm_policy_state *state, const tm__trips *trips, uint64_t reach_bytes)
+{
+  uint64_t trip = tm__trips_lowest(trips, &state->trip_policy);
+  state->trip_bytes = trip == TM__NO_TRIP ? trip : look_out(state, trip, reach_bytes);
+  state->proposed_bytes = trips->proposed_bytes;
 }
 
 uint64_t tm__trips_above(const tm__trips *t, uint64_t footprint_bytes)

@@ -44,7 +44,8 @@
 #define TM__SQRT_SMALL_BYTES (4 * TM__MIB) /* added to L: what a run costs however little lives */
 #define TM__SQRT_UNIT_BYTES ((double)TM__MIB) /* L * g / s of the heap that the share is for */
 #define TM__SQRT_LEAST_BYTES (2 * TM__MIB)
-#define TM__SQRT_LIVES 3 /* E is at most that many times L */
+#define TM__SQRT_LOOK_BYTES (16 * TM__MIB) /* a smaller E is not looked at on the way */
+#define TM__SQRT_LIVES 3                   /* E is at most that many times L */
 
 TM_INLINE uint64_t tm__add(uint64_t a, uint64_t b)
 {
@@ -66,11 +67,16 @@ TM_INLINE uint64_t tm__max(uint64_t a, uint64_t b)
   return a > b ? a : b;
 }
 
-/* a * factor, 0 <= factor <= 10, saturating. */
+/* x >= 0 as a whole number, saturating. */
+TM_INLINE uint64_t tm__whole(double x)
+{
+  return x < 18446744073709549568.0 ? (uint64_t)x : UINT64_MAX;
+}
+
+/* a * factor, factor >= 0, saturating. */
 TM_INLINE uint64_t tm__scale(uint64_t a, double factor)
 {
-  double product = (double)a * factor;
-  return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
+  return tm__whole((double)a * factor);
 }
 
 /* The index of tm_policy_state.edge_bytes. */
@@ -106,11 +112,15 @@ TM_HIDDEN void tm__trips_compute(const tm_policy_state *state, const tm_inputs *
 /* The smallest of them, and the TM_REASON_* bit of the policy that set it. */
 TM_HIDDEN uint64_t tm__trips_lowest(const tm__trips *trips, unsigned *policy);
 
+/* The policy's least time between two runs of a rung. */
+TM_HIDDEN uint64_t tm__interval_ns(const tm_policy_state *state);
 /* Net growth per second of the host's own time: g without what dies by itself. 0 = not known. */
 TM_HIDDEN double tm__growth_rate(const tm_policy_state *state);
 /* Takes over a policy that tm__policy_check filled; budgets start again. */
 TM_HIDDEN void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy);
 
+/* Puts the lowest trip into state, or the next look-out on the way to it. */
+TM_HIDDEN void tm__trip_adopt(tm_policy_state *state, const tm__trips *trips, uint64_t reach_bytes);
 /* Puts the trip that follows from state and inputs into state. */
 TM_HIDDEN void tm__trip_refresh(tm_policy_state *state, const tm_inputs *inputs);
 /* The smallest of them above a footprint: where the next reason comes. */

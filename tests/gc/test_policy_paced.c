@@ -184,6 +184,32 @@ static void root_trips(void **unused)
   }
 }
 
+/* On the way to a large headroom the rate is looked at again: an eighth, a quarter, half of it. */
+static void looks_on_the_way(void **unused)
+{
+  (void)unused;
+  static const struct {
+    uint64_t footprint, trip_kib;
+  } table[] = {{60, 66 * 1024 + 256}, {66, 66 * 1024 + 256}, {67, 72 * 1024 + 512},
+               {80, 85 * 1024},       {84, 85 * 1024},       {85, 110 * 1024}};
+  bench *b = fresh(FULL);
+  b->s.policy.kinds = TM_POLICY_SQRT;
+  b->s.live_bytes = b->s.base_bytes = 60 * MIB;
+  b->s.alloc_rate = 16.0 * (double)MIB;
+  b->s.collect_speed = 1024.0 * (double)MIB;
+  b->s.speed_samples = 2;
+  for (size_t i = 0; i < TM_ARRAY_LEN(table); i++) {
+    b->in.footprint_bytes = table[i].footprint * MIB;
+    expect_nothing(b);
+    assert_int_equal(b->d.trip_bytes, table[i].trip_kib * KIB);
+    assert_int_equal(b->d.policy, TM_REASON_SQRT);
+  }
+  b->in.footprint_bytes = 70 * MIB;
+  b->in.now_ns += 100 * SECOND; /* the storm is over: 70 MiB are too much for so little */
+  b->in.allocated_bytes_total += 10 * MIB;
+  expect(b, TM_FIRED, TM_COLLECT);
+}
+
 static bool near(double a, double b)
 {
   return a >= b * 0.999999 - 1e-9 && a <= b * 1.000001 + 1e-9;
@@ -319,6 +345,7 @@ int main(void)
       cmocka_unit_test(debt_learns),
       cmocka_unit_test(debt_counts_from_the_last_full_run),
       cmocka_unit_test(root_trips),
+      cmocka_unit_test(looks_on_the_way),
       cmocka_unit_test(what_a_root_is_made_of),
       cmocka_unit_test(from_growth_to_the_root),
       cmocka_unit_test(shared_trips),
