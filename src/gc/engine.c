@@ -16,6 +16,7 @@ static void reset_latch(tm__engine *engine)
   atomic_store(&engine->wake_bytes, TM__NO_TRIP);
   atomic_store(&engine->posted_pressure, 0);
   atomic_store(&engine->owner, 0);
+  tm__counter_set(&engine->pending_since_ns, 0);
   engine->running = -1;
   engine->failed_need_bytes = 0;
 }
@@ -41,6 +42,8 @@ void tm__engine_init(tm__engine *engine, const tm__engine_port *port)
   engine->emergency_failed_ns = engine->emergency_failed_footprint = 0;
   engine->failed_log_ns = engine->held_log_ns = 0;
   engine->stress = 0;
+  tm__counter_set(&engine->crossings, 0);
+  tm__counter_set(&engine->crossings_lost, 0);
   atomic_store(&engine->epoch, 0);
   reset_latch(engine);
   tm_policy_state_init(&engine->state, &policy, nothing.now_ns);
@@ -132,6 +135,22 @@ static unsigned trip_reason(const tm__engine *engine)
   return reason ? reason : TM_REASON_GROWTH;
 }
 
+void tm__engine_pends(tm__engine *engine, uint64_t now_ns)
+{
+  if (tm__counter_read(&engine->pending_since_ns))
+    return;
+  tm__counter_set(&engine->pending_since_ns, now_ns ? now_ns : 1);
+  tm__counter_add(&engine->crossings, 1);
+}
+
+/* The trip is published before: what was at it has been served, held back or raised. */
+void tm__engine_settled(tm__engine *engine, uint64_t footprint_bytes)
+{
+  tm__counter_set(&engine->pending_since_ns, 0);
+  if (footprint_bytes >= tm__counter_read(&engine->trip_bytes))
+    tm__counter_add(&engine->crossings_lost, 1);
+}
+
 void tm__engine_latch(tm__engine *engine, unsigned reasons, uint64_t footprint_bytes)
 {
   tm_inputs in;
@@ -147,6 +166,7 @@ void tm__engine_latch(tm__engine *engine, unsigned reasons, uint64_t footprint_b
     atomic_store(&engine->next_due_ns, 0);
     atomic_store(&engine->wake_bytes, TM__NO_TRIP);
     atomic_store(&engine->pending, bits);
+    tm__engine_pends(engine, in.now_ns);
     tm__record_idle(engine, &in, TM_DEFERRED_TO_POLL, -1, bits);
   }
   tm__lock_release(&engine->lock);

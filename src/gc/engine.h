@@ -52,6 +52,9 @@ typedef struct tm__engine {
   tm__counter soft_bytes, hard_bytes; /* 0 = none; hard with an opened reserve */
   tm__counter hard_set_bytes;         /* without the reserve */
   tm__counter environment_bytes[2];   /* by tm_limit_kind: what the environment allows, 0 = none */
+  tm__counter pending_since_ns;       /* when pending went from 0 to 1; 0 = it is 0 */
+  tm__counter crossings;              /* how often it did, */
+  tm__counter crossings_lost; /* and how often it was 0 with U at the trip: never, if all is well */
   _Atomic(int) posted_pressure;
   _Atomic(uintptr_t) owner; /* thread that runs actions: its token, 0 = none */
   _Atomic(uint32_t) epoch;  /* counts forks: an action begun before one is not ended after */
@@ -91,6 +94,10 @@ TM_INLINE bool tm__engine_is_low(tm__engine *engine, uint64_t footprint_bytes)
   return footprint_bytes < tm__counter_read(&engine->low_bytes);
 }
 TM_HIDDEN void tm__engine_fell(tm__engine *engine);
+
+/* Pending has become not 0 at now_ns, or 0. Lock held. */
+TM_HIDDEN void tm__engine_pends(tm__engine *engine, uint64_t now_ns);
+TM_HIDDEN void tm__engine_settled(tm__engine *engine, uint64_t footprint_bytes);
 
 /* Could a poll have something to do? One load. */
 TM_INLINE bool tm__engine_due(const tm__engine *engine)

@@ -173,6 +173,7 @@ typedef struct round {
   uint64_t request_bytes; /* on whose behalf, until the first action ran */
   uint64_t failed_bytes;  /* a request that failed before: what would have to fit */
   unsigned done;          /* kinds that ran for it */
+  bool tell;              /* what was latched meanwhile is left for another poll */
   tm__action action;
 } round;
 
@@ -275,13 +276,18 @@ static bool idle(round *r)
   tm__engine_publish(engine, d);
   if (held) {
     hold(engine, d->reasons, d->next_due_ns, d->wake_bytes);
+    tm__engine_pends(engine, in->now_ns);
     return false;
   }
-  if (settle(engine))
+  if (settle(engine)) {
+    tm__engine_settled(engine, in->footprint_bytes);
     return false;
+  }
   if (++r->looks < MAX_LOOKS)
     return true;
   atomic_fetch_and(&engine->pending, ~TM__PENDING_BUSY);
+  tm__engine_pends(engine, in->now_ns);
+  r->tell = true;
   return false;
 }
 
@@ -309,9 +315,11 @@ static bool step(round *r)
   end_action(engine, action);
   bool more = action->outcome.result == TM_HOOK_MORE;
   bool enough = r->actions >= MAX_ACTIONS;
-  if (more || enough) /* goes on at the next safe point, or when enough was allocated */
+  if (more || enough) { /* goes on at the next safe point, or when enough was allocated */
     hold(engine, more ? TM_REASON_MORE : action->decision.reasons, 0,
-         action->after.footprint_bytes + TM__MORE_WAKE_BYTES);
+         tm__add(action->after.footprint_bytes, TM__MORE_WAKE_BYTES));
+    tm__engine_pends(engine, action->after.now_ns);
+  }
   tm__lock_release(&engine->lock);
   return !more && !enough;
 }
@@ -325,8 +333,11 @@ int tm__ladder_poll(tm__engine *engine, uint64_t request_bytes)
   while (step(&r)) {
   }
   disown(engine, r.epoch);
-  if (!forked(engine, r.epoch))
+  if (!forked(engine, r.epoch)) {
     engine->port.rearm(engine->port.ctx);
+    if (r.tell) /* whoever latched it found pending set, and told nobody */
+      tm__engine_notify(engine);
+  }
   return r.actions;
 }
 
@@ -336,8 +347,13 @@ int tm__ladder_poll(tm__engine *engine, uint64_t request_bytes)
 static void end_busy(tm__engine *engine, bool was_pending)
 {
   uint32_t before = atomic_fetch_and(&engine->pending, ~TM__PENDING_BUSY);
-  if (!was_pending && (before & ~TM__PENDING_BUSY))
-    tm__engine_notify(engine);
+  if (was_pending || !(before & ~TM__PENDING_BUSY))
+    return;
+  uint64_t now_ns = engine->port.now_ns(engine->port.ctx);
+  tm__lock_acquire(&engine->lock);
+  tm__engine_pends(engine, now_ns);
+  tm__lock_release(&engine->lock);
+  tm__engine_notify(engine);
 }
 
 /* Decides the round's next rung. Lock not held. true iff it is to be run. */

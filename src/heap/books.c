@@ -200,6 +200,8 @@ static void fill_totals(const tm_heap *heap, const tm__sums *sums, tm_stats *out
   out->os_acquired_bytes_total = tm__counter_read(&heap->acquired_bytes);
   out->os_released_bytes_total = tm__counter_read(&heap->released_bytes);
   out->family_mismatches_total = tm__counter_read(&heap->mismatches);
+  out->crossings_total = tm__counter_read(&heap->engine.crossings);
+  out->crossings_lost_total = tm__counter_read(&heap->engine.crossings_lost);
 }
 
 static void fill_bounds(const tm_heap *heap, tm_stats *out)
@@ -214,6 +216,7 @@ static void fill_bounds(const tm_heap *heap, tm_stats *out)
   out->pages = tm__counter_read(&heap->page_count);
   out->environment_soft_bytes = tm__counter_read(&heap->engine.environment_bytes[TM_SOFT]);
   out->environment_hard_bytes = tm__counter_read(&heap->engine.environment_bytes[TM_HARD]);
+  out->pending_since = tm__counter_read(&heap->engine.pending_since_ns);
 }
 
 int tm_stats_read(const tm_heap *heap, tm_stats *out)

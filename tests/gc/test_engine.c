@@ -262,6 +262,35 @@ static void policies(void **unused)
   assert_int_equal(tm__engine_policy_get(&f->engine, NULL), TM_EINVAL);
 }
 
+/* When it became due is known, until nothing is pending. */
+static void pending_since(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  fake_hook full = {.frees = 0, .answer = TM_HOOK_BUSY};
+  const tm__counter *since = &f->engine.pending_since_ns;
+  fake_hook_add(f, TM_COLLECT, &full);
+  assert_int_equal(tm__counter_read(since), 0);
+  fake_allocate(f, 5 * MIB);
+  assert_int_equal(tm__counter_read(since), 1000 * SECOND);
+  atomic_fetch_add(&f->now_ns, MS);
+  fake_allocate(f, MIB); /* joins what is pending */
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+  assert_int_equal(tm__counter_read(since), 1000 * SECOND); /* held back since then */
+  assert_int_equal(tm__counter_read(&f->engine.crossings), 1);
+  atomic_fetch_add(&f->now_ns, SECOND);
+  full.answer = TM_HOOK_DONE;
+  full.frees = 6 * MIB;
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+  assert_int_equal(tm__counter_read(since), 0);
+  fake_allocate(f, 5 * MIB);
+  assert_int_equal(tm__counter_read(since), 1001 * SECOND + MS);
+  assert_int_equal(tm__counter_read(&f->engine.crossings), 2);
+  assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 0);
+  tm__engine_settled(&f->engine, tm__counter_read(&f->engine.trip_bytes)); /* as if forgotten */
+  assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 1);
+}
+
 static void a_lower_fixed_trip_crosses(void **unused)
 {
   (void)unused;
@@ -467,6 +496,7 @@ int main(void)
       cmocka_unit_test(below_the_trip),
       cmocka_unit_test(one_edge_one_notify),
       cmocka_unit_test(a_late_crossing),
+      cmocka_unit_test(pending_since),
       cmocka_unit_test(held_back_notifies_again),
       cmocka_unit_test(held_back_wakes_by_bytes),
       cmocka_unit_test(without_hooks_it_is_said_and_over),

@@ -105,7 +105,7 @@ static void close_inside_a_hook_is_busy(void **unused)
 
 /* ---- Threads --------------------------------------------------------------------------------- */
 
-enum { THREADS = 8, CROSSINGS = 400 };
+enum { THREADS = 16, CROSSINGS = 4096 };
 static pthread_barrier_t barrier;
 
 static void *cross_together(void *ctx)
@@ -144,6 +144,8 @@ static void threads_cross_one_trip(void **unused)
     assert_int_equal(tm__engine_poll(&f->engine), 1);
     assert_int_equal(atomic_load(&full.calls), i + 1);
   }
+  assert_int_equal(tm__counter_read(&f->engine.crossings), CROSSINGS);
+  assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 0);
   for (size_t i = 0; i < THREADS; i++)
     assert_int_equal(pthread_join(threads[i], NULL), 0);
   assert_int_equal(pthread_barrier_destroy(&barrier), 0);
@@ -230,6 +232,7 @@ static void everything_at_once(void **unused)
   (void)tm__engine_poll(&f->engine);
   if (!fake_pending(f))
     assert_true(atomic_load(&f->footprint) < tm__counter_read(&f->engine.trip_bytes));
+  assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 0);
 }
 
 int main(void)
