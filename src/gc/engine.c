@@ -88,6 +88,7 @@ void tm__engine_look(tm__engine *engine, tm_inputs *in)
                     .dirty_bytes = now.dirty_bytes,
                     .fixable_bytes = now.fixable_bytes,
                     .informed_bytes = now.informed_bytes,
+                    .shared_headroom_bytes = now.shared_headroom_bytes,
                     .soft_limit_bytes = tm__counter_read(&engine->soft_bytes),
                     .hard_limit_bytes = tm__counter_read(&engine->hard_bytes),
                     .hooks = tm__hooks_kinds(&engine->hooks)};
@@ -446,6 +447,13 @@ int tm__engine_pressure_post(tm__engine *engine, tm_pressure level)
   atomic_store(&engine->posted_pressure, (int)level);
   settle_change(engine, TM_REASON_PRESSURE);
   return 0;
+}
+
+void tm__engine_state(tm__engine *engine, tm_policy_state *out)
+{
+  tm__lock_acquire(&engine->lock);
+  *out = engine->state;
+  tm__lock_release(&engine->lock);
 }
 
 int tm__engine_action_row(tm__engine *engine, tm_hook_kind kind, tm_action_row *row)

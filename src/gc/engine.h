@@ -20,8 +20,9 @@ typedef struct tm__readings {
   uint64_t footprint_bytes;
   uint64_t allocated_bytes_total; /* gross, with positive informs */
   uint64_t committed_bytes, dirty_bytes, fixable_bytes;
-  uint64_t informed_bytes; /* the part of the footprint that is not in committed_bytes */
-  uint64_t movable_bytes;  /* blocks that the built-in compaction may move; 0 = not worth a rung */
+  uint64_t informed_bytes;        /* the part of the footprint that is not in committed_bytes */
+  uint64_t shared_headroom_bytes; /* part of a group's budget; 0 = in no group */
+  uint64_t movable_bytes; /* blocks that the built-in compaction may move; 0 = not worth a rung */
 } tm__readings;
 
 typedef struct tm__engine_port {
@@ -93,7 +94,7 @@ TM_INLINE bool tm__engine_is_low(tm__engine *engine, uint64_t footprint_bytes)
 {
   return footprint_bytes < tm__counter_read(&engine->low_bytes);
 }
-TM_HIDDEN void tm__engine_fell(tm__engine *engine);
+TM_HIDDEN void tm__engine_fell(tm__engine *engine); /* also when a group's part has moved */
 
 /* Pending has become not 0 at now_ns, or 0. Lock held. */
 TM_HIDDEN void tm__engine_pends(tm__engine *engine, uint64_t now_ns);
@@ -135,6 +136,8 @@ TM_HIDDEN int tm__engine_hook_add(tm__engine *engine, tm_hook_kind kind, tm_hook
                                   tm_hook **out);
 TM_HIDDEN int tm__engine_notify_set(tm__engine *engine, tm_notify_fn fn, void *ctx);
 TM_HIDDEN int tm__engine_pressure_post(tm__engine *engine, tm_pressure level);
+/* A copy of what the pure engine remembers. */
+TM_HIDDEN void tm__engine_state(tm__engine *engine, tm_policy_state *out);
 TM_HIDDEN int tm__engine_action_row(tm__engine *engine, tm_hook_kind kind, tm_action_row *row);
 
 /* In a forked child, before anything else: new lock, no owner, nothing pending or in flight. */

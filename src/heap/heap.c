@@ -75,6 +75,7 @@ static void fork_child(void)
     tm__lock_release(&heap->handles_lock);
     tm__shards_fork_child(heap);
     tm__engine_fork_child(&heap->engine);
+    tm__membership_fork_child(&heap->membership);
   }
   tm__lock_release(&table.lock);
 }
@@ -291,6 +292,7 @@ int tm_heap_close(tm_heap *heap)
   int error = tm__engine_close(&heap->engine);
   if (error)
     return error;
+  (void)tm__membership_leave(&heap->membership);
   if (tm__counter_read(&heap->engine.soft_bytes))
     tm__arena_keep_set(UINT64_MAX); /* what its limit left for dirt; others set theirs again */
   tm__shards_end(heap);

@@ -8,6 +8,7 @@
 #include "heap/books.h"
 #include "heap/compact.h"
 #include "heap/credit.h"
+#include "heap/group.h"
 #include "heap/heap.h"
 #include "heap/trim.h"
 
@@ -28,6 +29,7 @@ static void port_read(void *ctx, tm__readings *out)
                          tm__counter_read(&heap->hole_bytes);
   if (heap->is_default) /* the arena's dirty slices are no reason to act for another heap */
     out->committed_bytes += out->dirty_bytes;
+  out->shared_headroom_bytes = tm__group_headroom(heap, out->footprint_bytes);
   out->fixable_bytes = tm__compact_fixable(heap, sums.freed_bytes);
 }
 
@@ -83,6 +85,7 @@ static void tick(tm_heap *heap)
   if (soft)
     tm__arena_keep_set(soft > span ? soft - span : 0);
   (void)tm__heap_tick(heap);
+  tm__group_tick(heap);
   if (tm__engine_is_low(&heap->engine, tm__credit_bound(heap)))
     tm__engine_fell(&heap->engine); /* far below what the trips were set from */
 }

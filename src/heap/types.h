@@ -37,6 +37,7 @@
 #include "base/atomics.h"
 #include "base/os.h"
 #include "gc/engine.h"
+#include "gc/membership.h"
 #include "heap/class.h"
 #include "stats/ledger.h"
 
@@ -307,6 +308,7 @@ struct tm_heap {
   tm__inform_tag tags[TM_TAGS_MAX + 1];              /* the last one is "other" */
   tm__handle_entry *handle_chunks[TM_HANDLE_CHUNKS]; /* chunk k has 256 << k entries */
   _Atomic(struct tm_limits *) limits; /* from the environment, see limits.c; NULL = none */
+  tm__membership membership;
 };
 
 /* ---- The arena as everybody sees it --------------------------------------------------------- */
