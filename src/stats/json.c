@@ -4,6 +4,7 @@
 
 #include "stats/emit.h"
 #include "stats/fields.h"
+#include "stats/metrics_group.h"
 #include "stats/names.h"
 
 static void emit_counts(tm__emit *e, const tm__word *names, const uint64_t *counts, size_t n)
@@ -130,6 +131,8 @@ size_t tm_stats_json(const tm_heap *heap, char *buffer, size_t capacity)
   emit_tags(&e, heap);
   tm__emit_text(&e, "],\"actions\":{");
   emit_actions(&e, heap);
-  tm__emit_text(&e, "}}");
+  tm__emit_char(&e, '}');
+  tm__group_json(&e, heap);
+  tm__emit_char(&e, '}');
   return tm__emit_end(&e);
 }

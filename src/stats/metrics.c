@@ -15,6 +15,7 @@
 #include "stats/families.h"
 #include "stats/fields.h"
 #include "stats/metrics_actions.h"
+#include "stats/metrics_group.h"
 #include "stats/process.h"
 
 static const struct {
@@ -197,6 +198,7 @@ size_t tm_stats_metrics(tm_text_format format, char *buffer, size_t capacity)
       pool_family(&m, &views, f);
   tag_family(&m, &views);
   tm__metrics_actions(&m, &views);
+  tm__metrics_group(&m, &views);
   process_families(&m);
   if (format == TM_TEXT_OPENMETRICS)
     tm__emit_text(&e, "# EOF\n");

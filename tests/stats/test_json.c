@@ -6,8 +6,13 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <string.h>
+#include <tidemark/group.h>
 #include <tidemark/tidemark.h>
+#include <unistd.h>
 
+#include "gc/group_file.h"
 #include "stats/fields.h"
 #include "stats/json_check.h"
 #include "stats/names.h"
@@ -97,6 +102,28 @@ static void rows_of_pools_and_tags(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
+/* Of a heap in a group, and of no other. */
+static void the_group_of_a_heap(void **state)
+{
+  tm_heap *heap = new_heap("member");
+  char name[64], path[TM__GROUP_PATH];
+  (void)state;
+  (void)snprintf(name, sizeof name, "/tmp/json.%d", (int)getpid());
+  assert_null(json_at(json_of(heap), "group"));
+  assert_int_equal(tm_group_join(heap, name, 7 << 20), 0);
+  const char *group = json_at(json_of(heap), "group");
+  assert_non_null(group);
+  assert_non_null(strstr(group, name + strlen("/tmp/")));
+  assert_int_equal(number_of(group, "budget_bytes"), 7 << 20);
+  assert_int_equal(number_of(group, "share_bytes"), 7 << 20);
+  assert_int_equal(number_of(group, "members"), 1);
+  assert_int_equal(number_of(group, "live_bytes"), 0);
+  assert_int_equal(number_of(group, "footprint_bytes"), 0);
+  assert_int_equal(tm_heap_close(heap), 0);
+  assert_int_equal(tm__group_path(name, path, NULL), 0);
+  assert_int_equal(unlink(path), 0);
+}
+
 static int collect(void *ctx, const tm_event *event)
 {
   void **block = ctx;
@@ -178,9 +205,10 @@ static void reading_changes_no_footprint(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_field_has_its_value), cmocka_unit_test(rows_of_pools_and_tags),
-      cmocka_unit_test(actions_by_kind),           cmocka_unit_test(cuts_to_any_capacity),
-      cmocka_unit_test(names_of_any_bytes),        cmocka_unit_test(reading_changes_no_footprint),
+      cmocka_unit_test(every_field_has_its_value),    cmocka_unit_test(rows_of_pools_and_tags),
+      cmocka_unit_test(the_group_of_a_heap),          cmocka_unit_test(actions_by_kind),
+      cmocka_unit_test(cuts_to_any_capacity),         cmocka_unit_test(names_of_any_bytes),
+      cmocka_unit_test(reading_changes_no_footprint),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
