@@ -11,10 +11,12 @@ static const char overview[] =
     "tidemark - run a program on a heap that knows its footprint and acts on it\n"
     "\n"
     "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
-    "       tidemark help [run]\n"
+    "       tidemark groups [NAME]...\n"
+    "       tidemark help [run|groups]\n"
     "       tidemark --version\n"
     "\n"
     "  run      run COMMAND under the heap; a Python program is collected on bytes\n"
+    "  groups   show the groups that share a budget, and their members\n"
     "  help     this text, or the help of a command\n"
     "\n"
     "Try this: tidemark run --soft 256M --report -- python3 app.py\n";
@@ -43,6 +45,10 @@ static const char run_help[] =
     "                                        so that collecting takes SHARE percent of the time\n"
     "                      shared            as much as the group of heaps leaves to this one\n"
     "                      off               only the limits act\n"
+    "  --group NAME      share a budget with all members of this group: every process that "
+    "COMMAND\n"
+    "                    forks is one, and so is whatever else is run with the same NAME\n"
+    "  --budget SIZE     what the footprints of the group's members should be together\n"
     "  --serve ADDRESS   serve metrics, statistics and the log over HTTP while COMMAND runs:\n"
     "                    :9100, 127.0.0.1:9100, [::1]:9100 or unix:/path; port 0 takes a free one\n"
     "  --report[=FILE]   when COMMAND ends, write what was seen to standard error or to FILE;\n"
@@ -54,6 +60,19 @@ static const char run_help[] =
     "\n"
     "COMMAND's exit status is passed on, as a signal that ends it is. Before it runs: 2, the\n"
     "command line is wrong; 125, tidemark failed; 126, COMMAND cannot run; 127, it is not found.\n";
+
+static const char groups_help[] =
+    "Usage: tidemark groups [NAME]...\n"
+    "\n"
+    "Shows the groups that processes made with 'tidemark run --group NAME', or those that are\n"
+    "named, with their budgets and living members:\n"
+    "\n"
+    "  FOOTPRINT   bytes of all blocks in use\n"
+    "  LIVE        the same after the last full collection\n"
+    "  SHARE       what the member may use above LIVE before it collects\n"
+    "  GROWTH      per second, between collections; '-' while it is not known\n"
+    "  COLLECTS    live bytes per second of collector time\n"
+    "  SEEN        when it told the group last; a process that needs no memory says nothing\n";
 
 int tm__print(const char *text, tm__complaint *complaint)
 {
@@ -69,6 +88,8 @@ int tm__help_print(const char *command, tm__complaint *complaint)
     return tm__print(overview, complaint);
   if (strcmp(command, "run") == 0)
     return tm__print(run_help, complaint);
+  if (strcmp(command, "groups") == 0)
+    return tm__print(groups_help, complaint);
   return tm__complain(complaint, TM_EXIT_USAGE,
                       "there is no command '%s'; 'tidemark help' lists them", command);
 }

@@ -11,10 +11,10 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"run", tm__command_run},         {"help", tm__command_help},
-    {"--help", tm__command_help},     {"-h", tm__command_help},
-    {"version", tm__command_version}, {"--version", tm__command_version},
-    {"-V", tm__command_version},
+    {"run", tm__command_run},           {"groups", tm__command_groups},
+    {"help", tm__command_help},         {"--help", tm__command_help},
+    {"-h", tm__command_help},           {"version", tm__command_version},
+    {"--version", tm__command_version}, {"-V", tm__command_version},
 };
 
 static int unknown_command(const char *name, tm__complaint *complaint)

@@ -111,7 +111,8 @@ static bool set_number(const char *name, uint64_t value)
 static bool set_environment(const plan *p)
 {
   static const char *const contract[] = {"TM_SOFT",     "TM_HARD",     "TM_LIMITS", "TM_POLICY",
-                                         "TM_SERVE_FD", "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID"};
+                                         "TM_SERVE_FD", "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID",
+                                         "TM_GROUP",    "TM_BUDGET"};
   for (size_t i = 0; i < TM_ARRAY_LEN(contract); i++)
     (void)unsetenv(contract[i]);
   const tm__run_options *o = &p->options;
@@ -133,6 +134,10 @@ static bool set_environment(const plan *p)
     ok = ok && setenv("TM_LIMITS", "cgroup", 1) == 0;
   if (o->policy)
     ok = ok && setenv("TM_POLICY", o->policy, 1) == 0;
+  if (o->group)
+    ok = ok && setenv("TM_GROUP", o->group, 1) == 0;
+  if (o->budget_bytes)
+    ok = ok && set_number("TM_BUDGET", o->budget_bytes);
   if (o->report)
     ok = ok && setenv("TM_REPORT", p->report, 1) == 0;
   return ok && set_number("TM_RUN_PID", (uint64_t)getpid());

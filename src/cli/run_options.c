@@ -6,6 +6,7 @@
 
 #include "cli/memory.h"
 #include "cli/similar.h"
+#include "gc/group_file.h"
 #include "gc/policy_text.h"
 #include "stats/units.h"
 
@@ -74,6 +75,23 @@ static int read_policy(const reader *r, const char *value)
   return 0;
 }
 
+static int read_group(const reader *r, const char *value)
+{
+  char path[TM__GROUP_PATH];
+  if (tm__group_path(value, path, NULL) != TM_OK)
+    return tm__complain(r->complaint, TM_EXIT_USAGE,
+                        "--group: '%s' is not a name; write up to %d letters, digits, dots, dashes "
+                        "and underscores, behind an absolute path if the file is to be there",
+                        value, (int)TM__GROUP_NAME);
+  r->options->group = value;
+  return 0;
+}
+
+static int read_budget(const reader *r, const char *value)
+{
+  return read_limit(r, "--budget", value, &r->options->budget_bytes);
+}
+
 static int read_serve(const reader *r, const char *value)
 {
   r->options->serve = value;
@@ -111,6 +129,8 @@ static const option known[] = {
     {"--hard", VALUE_NEEDED, read_hard, "--hard 1G"},
     {"--limits-from-cgroup", VALUE_NONE, read_group_limits, "--limits-from-cgroup"},
     {"--policy", VALUE_NEEDED, read_policy, "--policy growth=50"},
+    {"--group", VALUE_NEEDED, read_group, "--group web"},
+    {"--budget", VALUE_NEEDED, read_budget, "--budget 2G"},
     {"--serve", VALUE_NEEDED, read_serve, "--serve :9100"},
     {"--report", VALUE_OPTIONAL, read_report, "--report"},
     {"--help", VALUE_NONE, read_help, "--help"},
@@ -167,6 +187,10 @@ static int check_together(const reader *r)
                         "raise --hard",
                         soft, hard);
   }
+  if (o->budget_bytes && !o->group)
+    return tm__complain(r->complaint, TM_EXIT_USAGE,
+                        "--budget is shared by the members of a group; name it, as in --group web, "
+                        "or write --soft for a limit of each process alone");
   if (!*o->command)
     return tm__complain(r->complaint, TM_EXIT_USAGE,
                         "run needs a COMMAND, as in 'tidemark run --soft 512M -- python3 app.py'");

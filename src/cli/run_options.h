@@ -8,6 +8,8 @@ typedef struct tm__run_options {
   uint64_t soft_bytes, hard_bytes; /* 0 = none */
   bool group_limits;               /* limits also come from the control group */
   const char *policy;              /* as written, known to be good; NULL = the default */
+  const char *group;               /* as written, known to be a name; NULL = none */
+  uint64_t budget_bytes;           /* of it; 0 = the one that it has */
   const char *serve;               /* as written, not looked at; NULL = do not serve */
   const char *report;              /* file, "-" = standard error, NULL = no report */
   char **command;                  /* COMMAND and its arguments, ended by NULL */

@@ -21,8 +21,11 @@ class Help(Case):
             self.assertEqual(result.returncode, 0)
             self.assertIn(b"--hard SIZE", result.stdout)
 
+        for arguments in (["help", "groups"], ["groups", "--help"], ["groups", "-h"]):
+            self.assertIn(b"Usage: tidemark groups", self.tidemark(*arguments).stdout)
+
     def test_help_fits_a_terminal(self):
-        for arguments in (["help"], ["help", "run"]):
+        for arguments in (["help"], ["help", "run"], ["help", "groups"]):
             for line in self.tidemark(*arguments).stdout.decode().splitlines():
                 self.assertLessEqual(len(line), 100, line)
 

@@ -70,6 +70,18 @@ static void the_command_starts_at_the_first_argument_that_is_no_option(void **st
   assert_string_equal(parsed("-- --odd").command[0], "--odd");
 }
 
+static void a_group_and_its_budget(void **state)
+{
+  (void)state;
+  tm__run_options o = parsed("--group web --budget 50% x");
+  assert_string_equal(o.group, "web");
+  assert_int_equal(o.budget_bytes, 500u << 20);
+  o = parsed("--group=/run/app/web-1 x"); /* the budget is the one that the group has */
+  assert_string_equal(o.group, "/run/app/web-1");
+  assert_int_equal(o.budget_bytes, 0);
+  assert_null(parsed("x").group);
+}
+
 static void percentages_are_of_the_whole(void **state)
 {
   (void)state;
@@ -144,6 +156,12 @@ static void each_mistake_has_its_sentence(void **state)
       {"--soft 2G --hard 1G x", "--soft (2.00 GiB) is above --hard (1.00 GiB)"},
       {"--policy sqrt=0 x", "'sqrt=0' cannot be used: sqrt takes a share of the time from 1"},
       {"--policy magic x", "'magic' cannot be used: policies are"},
+      {"--group a/b x", "--group: 'a/b' is not a name; write up to 48 letters"},
+      {"--group= x", "--group: '' is not a name"},
+      {"--group", "--group needs a value, as in --group web"},
+      {"--budget 1G x", "--budget is shared by the members of a group; name it"},
+      {"--group web --budget lots x", "--budget: 'lots' is not a size"},
+      {"--group web --budget 5 x", "did you mean 5M?"},
       {"--report= x", "--report= needs the name of a file"},
       {"--help=1 x", "--help takes no value"},
   };
@@ -177,6 +195,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_option_in_both_spellings),
       cmocka_unit_test(the_command_starts_at_the_first_argument_that_is_no_option),
+      cmocka_unit_test(a_group_and_its_budget),
       cmocka_unit_test(percentages_are_of_the_whole),
       cmocka_unit_test(the_report_takes_its_file_by_equals_only),
       cmocka_unit_test(a_later_option_wins),

@@ -2,9 +2,10 @@
  * preload.c - what happens in COMMAND's process besides malloc: once at its start and once at its
  * end. The symbols of shim.c serve long before this constructor runs.
  *
- *   start   environment -> limits, policy -> CPython's domains, or the trimmer -> the monitor
+ *   start   environment -> limits, policy, group -> CPython's domains, or the trimmer -> monitor
  *   crossed the first time: the watcher, where there is something to watch
- *   fork    a child keeps the heap and its limits; it neither serves nor reports
+ *   fork    a child keeps the heap and its limits; it neither serves nor reports;
+ *           it takes a place of its own in the group when it allocates
  *   exit    the report, after the program's own output
  */
 #define _GNU_SOURCE
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tidemark/group.h>
 #include <tidemark/pressure.h>
 #include <tidemark/tidemark.h>
 #include <unistd.h>
@@ -121,9 +123,55 @@ static void in_forked_child(void)
   tm__outlet_close(&run.socket);
 }
 
+/* ---- Groups --------------------------------------------------------------------------------- */
+
+static const char *why_not_joined(int error)
+{
+  switch (error) {
+  case TM_EINVAL:
+    return "there is no such group, and no budget to make it with";
+  case TM_ERANGE:
+    return "its living members have another budget";
+  case TM_EBUSY:
+    return "all its places are taken";
+  case TM_ENOTSUP:
+    return "its file is of another version of tidemark, or of another container";
+  case TM_EIO:
+    return "its file cannot be opened, or belongs to another user";
+  default:
+    return tm_strerror(error);
+  }
+}
+
+/* At once, not when somebody finds it dead. In a forked child this is about its own line. */
+static void leave_group(int status, void *heap)
+{
+  (void)status;
+  (void)tm_group_leave(heap);
+}
+
+/* A policy that was asked for stays: then the group only counts this process. */
+static void join_group(tm__settings *s, tm_heap *heap)
+{
+  int error = tm_group_join(heap, s->group, s->budget_bytes);
+  if (error) {
+    if (s->is_run)
+      tm__report("the group %s was not joined: %s; the program runs without it", s->group,
+                 why_not_joined(error));
+    return;
+  }
+  (void)on_exit(leave_group, heap);
+  if (s->has_policy)
+    return;
+  tm_policy_init(&s->policy);
+  s->policy.kinds = TM_POLICY_SHARED | TM_POLICY_PRESSURE;
+  if (tm_policy_set(heap, &s->policy) == TM_OK)
+    (void)tm__format(s->policy_text, sizeof s->policy_text, "shared");
+}
+
 /* ---- The start ------------------------------------------------------------------------------ */
 
-static void apply(const tm__settings *s)
+static void apply(tm__settings *s)
 {
   tm_heap *heap = tm_heap_default();
   if (!s->mismatch_given)
@@ -137,6 +185,8 @@ static void apply(const tm__settings *s)
     error = tm_limit_set(heap, TM_SOFT, s->soft_bytes);
   if (error && s->is_run)
     tm__report("limits and policy could not be set: %s", tm_strerror(error));
+  if (*s->group)
+    join_group(s, heap);
   if (!s->group_limits)
     return;
   error = tm_limits_from_environment(heap, NULL, &run.limits);

@@ -92,6 +92,20 @@ static void read_report(const reader *r, tm__settings *s)
     complain(r, "TM_REPORT", text, "it is neither - nor an absolute path");
 }
 
+static void read_group(const reader *r, tm__settings *s)
+{
+  const char *text = r->env("TM_GROUP");
+  char path[TM__GROUP_PATH];
+  if (!text || !*text)
+    return;
+  if (tm__group_path(text, path, NULL) != TM_OK || strlen(text) >= sizeof s->group) {
+    complain(r, "TM_GROUP", text, "it is not a name of letters and digits such as web");
+    return;
+  }
+  memcpy(s->group, text, strlen(text) + 1);
+  s->budget_bytes = (uint64_t)read_size(r, "TM_BUDGET");
+}
+
 void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
 {
   *settings = (tm__settings){.report = ""};
@@ -102,6 +116,7 @@ void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
   settings->mismatch_given = mismatch && *mismatch;
   read_limits(&r, settings);
   read_policy(&r, settings);
+  read_group(&r, settings);
   read_report(&r, settings);
   settings->serve_fd = (int)read_number(&r, "TM_SERVE_FD", INT_MAX, UINT64_MAX);
   settings->serve_id = read_number(&r, "TM_SERVE_ID", UINT64_MAX, 0);

@@ -4,6 +4,8 @@
  *   TM_SOFT, TM_HARD   limits, as tm__size_parse reads them
  *   TM_POLICY          a policy, as tm__policy_parse reads it
  *   TM_LIMITS          "cgroup": limits also come from the control group, see tm_limits
+ *   TM_GROUP           a group's name, as tm_group_join reads it, and
+ *   TM_BUDGET          its budget, as tm__size_parse reads it
  *   TM_MISMATCH        see tm_mismatch_set; a preloaded process reports unless it is set
  *   TM_RUN_PID         the process that serves and reports; its children are none of that. Without
  *                      it (the library was preloaded by hand) every process is the one
@@ -20,6 +22,7 @@
 #include <tidemark/gc.h>
 
 #include "base/hints.h"
+#include "gc/group_file.h"
 
 enum { TM__REPORT_PATH = 4096 };
 
@@ -29,6 +32,8 @@ typedef struct tm__settings {
   bool has_policy;
   tm_policy policy;     /* iff has_policy */
   char policy_text[48]; /* as it was written; "" = the default */
+  char group[TM__GROUP_PATH]; /* "" = none */
+  uint64_t budget_bytes;      /* 0 = the one that the group has */
   bool mismatch_given;
   bool is_run;  /* this is the process that serves and reports */
   int serve_fd; /* -1 = none */

@@ -108,6 +108,7 @@ static void bad_values_are_said_and_left_out(void **state)
       {"TM_LIMITS", "group", "tidemark: TM_LIMITS=group is ignored: it can only be cgroup\n"},
       {"TM_HARD", "8E", "tidemark: TM_HARD=8E is ignored: it is not a size such as 512M\n"},
       {"TM_POLICY", "sqrt=0", "TM_POLICY=sqrt=0 is ignored: sqrt takes a share of the time from 1"},
+      {"TM_GROUP", "a b", "TM_GROUP=a b is ignored: it is not a name of letters and digits"},
       {"TM_REPORT", "r.txt", "TM_REPORT=r.txt is ignored: it is neither - nor an absolute path\n"},
       {"TM_SERVE_FD", "3x", "TM_SERVE_FD=3x is ignored: it is not a number"},
       {"TM_SERVE_FD", "2147483648", "is ignored: it is not a number"},
@@ -122,6 +123,7 @@ static void bad_values_are_said_and_left_out(void **state)
     assert_false(s.has_policy);
     assert_int_equal(s.serve_fd, -1);
     assert_string_equal(s.report, "");
+    assert_string_equal(s.group, "");
     if (!strstr(said(), cases[i].says))
       fail_msg("%s=%s: \"%s\"", cases[i].name, cases[i].value, said());
   }
@@ -152,6 +154,19 @@ static void limits_of_the_control_group(void **state)
   assert_true(read_from((const char *const[]){"TM_LIMITS", "cgroup", NULL}).group_limits);
   assert_false(read_from((const char *const[]){"TM_LIMITS", "", NULL}).group_limits);
   assert_false(read_from((const char *const[]){NULL}).group_limits);
+}
+
+static void a_group(void **state)
+{
+  (void)state;
+  tm__settings s = read_from((const char *const[]){"TM_GROUP", "web", "TM_BUDGET", "2G", NULL});
+  assert_string_equal(s.group, "web");
+  assert_int_equal(s.budget_bytes, UINT64_C(2) << 30);
+  s = read_from((const char *const[]){"TM_GROUP", "/run/web", NULL});
+  assert_string_equal(s.group, "/run/web");
+  assert_int_equal(s.budget_bytes, 0);
+  s = read_from((const char *const[]){"TM_BUDGET", "2G", NULL});
+  assert_int_equal(s.budget_bytes, 0); /* of nothing */
   assert_string_equal(said(), "");
 }
 
@@ -177,6 +192,7 @@ int main(void)
       quiet_test(a_soft_limit_above_the_hard_one_is_left_out),
       quiet_test(children_are_not_the_one_and_do_not_complain),
       quiet_test(limits_of_the_control_group),
+      quiet_test(a_group),
       quiet_test(empty_values_are_not_set),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
