@@ -4,6 +4,7 @@
     group.py [--runs N] [--quick] [--budget-mib N] [--build DIR] [--out DIR]
 
   shared   tidemark run --group G --budget B          each worker's part follows what it needs
+  less     the same with 7/8 of B                     for a peak like that of the split
   limits   tidemark run --soft B/4                    what one would write without groups
   fixed    tidemark run --policy fixed=B/4            the same split without any other rule
 
@@ -25,8 +26,8 @@ import report
 import run
 
 # name:live objects:requests per second:sessions kept. A session has some 20 KiB.
-WORKERS = ("catalogue:450000:150:300", "search:150000:150:300", "feed:60000:900:300",
-           "admin:60000:20:50")
+WORKERS = ("catalogue:450000:600:300", "search:150000:600:300", "feed:60000:3000:300",
+           "admin:60000:50:50")
 SECONDS = 30
 TIME_LIMIT_S = 180
 SAMPLE_S = 0.02
@@ -76,7 +77,7 @@ def watch(process, group):
             raise run.BenchError(f"not ended after {TIME_LIMIT_S} s")
         members = group.members()
         footprint = max(footprint, sum(member.footprint for member in members))
-        if looks % 10 == 0: # it is dear
+        if looks % 10 == 0:  # it is dear
             pss = max(pss, sum(pss_bytes(member.pid) for member in members))
         looks += 1
         time.sleep(SAMPLE_S)
@@ -84,14 +85,16 @@ def watch(process, group):
 
 
 def arms(budget_mib):
-    """name: options of tidemark run beside the group's."""
+    """name: (the group's budget, options of tidemark run)."""
     part = f"{budget_mib // len(WORKERS)}M"
-    return {"shared": (), "limits": ("--policy", "growth", "--soft", part),
-            "fixed": ("--policy", f"fixed={part}")}
+    return {"shared": (budget_mib, ()), "less": (budget_mib * 7 // 8, ()),
+            "limits": (budget_mib, ("--policy", "growth", "--soft", part)),
+            "fixed": (budget_mib, ("--policy", f"fixed={part}"))}
 
 
-def run_once(build, options, budget_mib, seconds):
-    """{name: value} of one run, and the workers' own lines."""
+def run_once(build, arm, seconds):
+    """{name: value} of one run."""
+    budget_mib, options = arm
     program = os.path.join(machine.ROOT, "bench", "programs", "workers.py")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         name = os.path.join(folder, "bench")
@@ -132,10 +135,12 @@ def show(rows, names):
     for value in [name for program, name in medians if program == names[0]]:
         cells = [medians[(name, value)] for name in names]
         print(f"{value:24}" + "".join(f"{cell:12.3f}" for cell in cells))
-    shared = medians[("shared", "collector_s")]
-    for name in names[1:]:
-        print(f"collector time, shared against {name}: "
-              f"{shared / medians[(name, 'collector_s')] - 1:+.1%}")
+    for ours in ("shared", "less"):
+        for theirs in ("limits", "fixed"):
+            ratios = [medians[(ours, value)] / medians[(theirs, value)] - 1
+                      for value in ("collector_s", "footprint_peak_mib")]
+            print(f"{ours} against {theirs}: collector time {ratios[0]:+.1%}, "
+                  f"peak footprint {ratios[1]:+.1%}")
 
 
 def main(arguments):
@@ -146,8 +151,8 @@ def main(arguments):
     rows, names = [], list(arms(budget_mib))
     try:
         for number in range(options.runs):
-            for name, extra in arms(budget_mib).items():
-                values = run_once(options.build, extra, budget_mib, seconds)
+            for name, arm in arms(budget_mib).items():
+                values = run_once(options.build, arm, seconds)
                 rows += [dict(zip(report.VALUE_FIELDS, (name, number, value, amount)))
                          for value, amount in values.items()]
     except (run.BenchError, OSError, ValueError, subprocess.SubprocessError) as error:

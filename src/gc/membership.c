@@ -267,6 +267,8 @@ static void leave(tm__membership *m)
 
 int tm__membership_leave(tm__membership *m)
 {
+  if (!tm__membership_joined(m))
+    return TM_EINVAL;
   wait_for(&process.busy);
   wait_for(&m->busy);
   bool joined = tm__membership_joined(m);

@@ -30,8 +30,8 @@ typedef struct tm__settings {
   int64_t soft_bytes, hard_bytes; /* 0 = none */
   bool group_limits;              /* they also come from the control group */
   bool has_policy;
-  tm_policy policy;     /* iff has_policy */
-  char policy_text[48]; /* as it was written; "" = the default */
+  tm_policy policy;           /* iff has_policy */
+  char policy_text[48];       /* as it was written; "" = the default */
   char group[TM__GROUP_PATH]; /* "" = none */
   uint64_t budget_bytes;      /* 0 = the one that the group has */
   bool mismatch_given;
