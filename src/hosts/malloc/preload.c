@@ -25,7 +25,7 @@
 #include "hosts/cpython/host.h"
 #include "hosts/cpython/inside.h"
 #include "hosts/malloc/names.h"
-#include "hosts/malloc/outlet.h"
+#include "base/outlet.h"
 #include "hosts/malloc/report.h"
 #include "hosts/malloc/serve.h"
 #include "hosts/malloc/settings.h"

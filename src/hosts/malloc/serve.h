@@ -2,7 +2,7 @@
 #ifndef TM_HOSTS_MALLOC_SERVE_H
 #define TM_HOSTS_MALLOC_SERVE_H
 
-#include "hosts/malloc/outlet.h"
+#include "base/outlet.h"
 
 /*
  * Loads the monitor's library, which stands beside ours, and starts its thread on the listening

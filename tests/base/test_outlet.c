@@ -1,5 +1,6 @@
 /* test_outlet.c - our descriptors in a program that closes, reuses and breaks what it likes. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "hosts/malloc/outlet.h"
+#include "base/outlet.h"
 
 static int new_file(void)
 {
@@ -124,6 +125,23 @@ static void a_reader_that_left_raises_no_signal(void **state)
   (void)close(ends[1]);
 }
 
+static void appending_never_waits_for_a_reader(void **state)
+{
+  (void)state;
+  static char much[1 << 20];
+  int ends[2];
+  assert_int_equal(pipe(ends), 0);
+  assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+  tm__outlet outlet = tm__outlet_copy(ends[1]);
+  assert_int_equal(tm__outlet_append(&outlet, "ours", 4), 0);
+  assert_int_equal(tm__outlet_append(&outlet, much, sizeof much), EAGAIN);
+  (void)close(ends[0]);
+  assert_int_equal(tm__outlet_append(&outlet, "x", 1), EPIPE);
+  tm__outlet_close(&outlet);
+  assert_int_equal(tm__outlet_append(&outlet, "x", 1), EBADF);
+  (void)close(ends[1]);
+}
+
 static void opening_does_not_cut_and_does_not_wait(void **state)
 {
   (void)state;
@@ -147,6 +165,7 @@ int main(void)
       cmocka_unit_test(a_reused_number_is_neither_written_to_nor_closed),
       cmocka_unit_test(a_whole_file_replaces_what_was_there_and_a_stream_goes_on),
       cmocka_unit_test(a_reader_that_left_raises_no_signal),
+      cmocka_unit_test(appending_never_waits_for_a_reader),
       cmocka_unit_test(opening_does_not_cut_and_does_not_wait),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* outlet.c - descriptors that are checked before use, and writes that disturb nobody. */
 #define _GNU_SOURCE
-#include "hosts/malloc/outlet.h"
+#include "base/outlet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,8 @@ void tm__outlet_close(tm__outlet *outlet)
   *outlet = TM__OUTLET_NONE;
 }
 
-static bool write_all(int fd, const char *text, size_t length)
+/* 0 or an errno. Waits up to `patience_ms` whenever a reader is slow. */
+static int write_all(int fd, const char *text, size_t length, int patience_ms)
 {
   while (length) {
     ssize_t n = write(fd, text, length);
@@ -65,14 +66,32 @@ static bool write_all(int fd, const char *text, size_t length)
       length -= (size_t)n;
       continue;
     }
+    int error = n < 0 ? errno : ENOSPC;
     struct pollfd slow = {.fd = fd, .events = POLLOUT};
-    if (n < 0 && errno == EAGAIN && poll(&slow, 1, PATIENCE_MS) == 1)
+    if (error == EAGAIN && patience_ms && poll(&slow, 1, patience_ms) == 1)
       continue;
-    if (n < 0 && errno == EINTR)
-      continue;
-    return false;
+    if (error != EINTR)
+      return error;
   }
-  return true;
+  return 0;
+}
+
+/* A reader that left must not turn the program's exit status into a SIGPIPE: it is held back, and
+ * one that our write raised is taken away, unless one was waiting already. */
+static int write_quietly(int fd, const char *text, size_t length, int patience_ms)
+{
+  sigset_t pipe_signal, before, waiting;
+  (void)sigemptyset(&pipe_signal);
+  (void)sigaddset(&pipe_signal, SIGPIPE);
+  (void)sigpending(&waiting);
+  (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  int error = write_all(fd, text, length, patience_ms);
+  if (error == EPIPE && sigismember(&waiting, SIGPIPE) != 1) {
+    struct timespec now = {0};
+    (void)sigtimedwait(&pipe_signal, NULL, &now);
+  }
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error;
 }
 
 bool tm__outlet_write(const tm__outlet *outlet, const char *text, size_t length, bool whole)
@@ -83,18 +102,12 @@ bool tm__outlet_write(const tm__outlet *outlet, const char *text, size_t length,
   if (whole && tm__os_fstat(outlet->fd, &st) == 0 && S_ISREG(st.st_mode) &&
       (ftruncate(outlet->fd, 0) != 0 || lseek(outlet->fd, 0, SEEK_SET) != 0))
     return false;
-  /* A reader that left must not turn the program's exit status into a SIGPIPE: it is held back, and
-   * one that our write raised is taken away, unless one was waiting already. */
-  sigset_t pipe_signal, before, waiting;
-  (void)sigemptyset(&pipe_signal);
-  (void)sigaddset(&pipe_signal, SIGPIPE);
-  (void)sigpending(&waiting);
-  (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
-  bool done = write_all(outlet->fd, text, length);
-  if (!done && errno == EPIPE && sigismember(&waiting, SIGPIPE) != 1) {
-    struct timespec now = {0};
-    (void)sigtimedwait(&pipe_signal, NULL, &now);
-  }
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return done;
+  return write_quietly(outlet->fd, text, length, PATIENCE_MS) == 0;
+}
+
+int tm__outlet_append(const tm__outlet *outlet, const void *bytes, size_t length)
+{
+  if (!tm__outlet_holds(outlet))
+    return EBADF;
+  return write_quietly(outlet->fd, bytes, length, 0);
 }

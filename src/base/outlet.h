@@ -4,8 +4,8 @@
  * It sits high and is close-on-exec. The program may close every descriptor and open its own files
  * under our numbers, so that each use asks first: is it still the file that we opened?
  */
-#ifndef TM_HOSTS_MALLOC_OUTLET_H
-#define TM_HOSTS_MALLOC_OUTLET_H
+#ifndef TM_BASE_OUTLET_H
+#define TM_BASE_OUTLET_H
 
 #include <sys/types.h>
 
@@ -35,5 +35,8 @@ TM_HIDDEN void tm__outlet_close(tm__outlet *outlet);
  * a second for a slow reader; raises no SIGPIPE. false iff not all could be written. */
 TM_HIDDEN bool tm__outlet_write(const tm__outlet *outlet, const char *text, size_t length,
                                 bool whole);
+/* Appends all of it without ever waiting for a reader; raises no SIGPIPE. 0, or the errno of what
+ * went wrong (EBADF: it is not our file any more); then a part may have been written. */
+TM_HIDDEN int tm__outlet_append(const tm__outlet *outlet, const void *bytes, size_t length);
 
 #endif
