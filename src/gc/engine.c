@@ -44,6 +44,7 @@ void tm__engine_init(tm__engine *engine, const tm__engine_port *port)
   engine->stress = 0;
   tm__counter_set(&engine->crossings, 0);
   tm__counter_set(&engine->crossings_lost, 0);
+  atomic_store(&engine->watch.fn, NULL);
   atomic_store(&engine->epoch, 0);
   reset_latch(engine);
   tm_policy_state_init(&engine->state, &policy, nothing.now_ns);
@@ -55,6 +56,7 @@ int tm__engine_close(tm__engine *engine)
 {
   int result = tm__engine_inside(engine) ? TM_EBUSY : tm__hooks_close(&engine->hooks);
   if (!result) {
+    (void)tm__watch_stop(engine);
     tm__log_clear(&engine->log);
     memset(engine->rows, 0, sizeof engine->rows);
   }
@@ -67,6 +69,7 @@ void tm__engine_fork_child(tm__engine *engine)
   tm__hooks_fork_child(&engine->hooks);
   atomic_fetch_add(&engine->epoch, 1);
   reset_latch(engine);
+  tm__watch_forked(engine);
 }
 
 bool tm__engine_inside(const tm__engine *engine)
@@ -290,6 +293,7 @@ static void settle_change(tm__engine *engine, unsigned reasons)
     atomic_store(&engine->posted_pressure, TM_PRESSURE_NONE);
   }
   tm__engine_publish(engine, &decision);
+  tm__watch_change(engine, &in, reasons == TM_REASON_PRESSURE ? (int)in.pressure : -1);
   tm__lock_release(&engine->lock);
   engine->port.rearm(engine->port.ctx);
   if (due)

@@ -14,6 +14,7 @@
 #include "base/os.h"
 #include "gc/hooks.h"
 #include "gc/log.h"
+#include "gc/watch.h"
 
 /* What the heap reports when asked; exact at the time of the call. */
 typedef struct tm__readings {
@@ -73,6 +74,7 @@ typedef struct tm__engine {
   uint32_t stress;                     /* TM_STRESS_TRIP: polls that had nothing to do */
   int running;                         /* the rung in flight, -1 = none */
   bool nested_logged;                  /* REENTRANT was logged for it */
+  tm__watch watch;                     /* who is told of all this, if anybody */
 } tm__engine;
 
 /* Set in `pending` while actions run, beside the reasons that are latched meanwhile. */

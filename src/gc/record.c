@@ -101,4 +101,5 @@ void tm__record_action(tm__engine *engine, tm__action *action)
   record->returned_bytes = o->returned_bytes;
   record->yield_bytes_per_ms = yield_of(engine, (int)o->kind);
   tm__log_write(&engine->log, record);
+  tm__watch_action(engine, action);
 }

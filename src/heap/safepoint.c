@@ -114,6 +114,8 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
     return false;
   }
   tick(heap); /* not before: a request that fails changes nothing */
+  if (tm_unlikely(tm__watch_on(&heap->engine.watch)))
+    tm__watch_sample(&heap->engine, bytes, tm__credit_bound(heap));
   if (drawn == TM_DRAW_CROSSED)
     deliver(heap, bytes, may_run);
   return true;
