@@ -2,7 +2,7 @@
  * run.c - `tidemark run`: look before leaping, then become COMMAND.
  *
  * Everything that can fail is tried before the exec, in the order in which it leaves no trace:
- * command line, COMMAND, libraries, listening socket, report file. The process stays the same, so
+ * command line, COMMAND, libraries, listening socket, output files. The process stays the same, so
  * that its number, parent, signals, limits and exit status are what everybody expects.
  */
 #define _GNU_SOURCE
@@ -30,7 +30,7 @@
 typedef struct plan {
   tm__run_options options;
   tm__target target;
-  char self[PATH_MAX], library[PATH_MAX], report[PATH_MAX];
+  char self[PATH_MAX], library[PATH_MAX], report[PATH_MAX], record[PATH_MAX];
   int serve_fd; /* -1 = none */
 } plan;
 
@@ -69,32 +69,38 @@ static int open_serve(plan *p, tm__complaint *complaint)
   return result ? result : tm__serve_open(p->options.serve, &p->serve_fd, complaint);
 }
 
-/* The report's absolute name, since COMMAND may go elsewhere; the file is made now, so that a
+/* An output file's absolute name, since COMMAND may go elsewhere; the file is made now, so that a
  * wrong name is known before the work and not after it. What it holds already stays until then. */
-static int open_report(plan *p, tm__complaint *complaint)
+static int open_output(const char *option, const char *name, char path[PATH_MAX],
+                       tm__complaint *complaint)
 {
-  const char *name = p->options.report;
-  if (!name)
-    return 0;
-  if (strcmp(name, "-") == 0) {
-    memcpy(p->report, "-", 2);
-    return 0;
-  }
   char here[PATH_MAX] = "";
   if (*name != '/' && !getcwd(here, sizeof here))
     return tm__complain(complaint, TM_EXIT_FAILED,
-                        "--report: the working directory is gone, so '%s' has no meaning; write a "
-                        "path that starts with '/'",
-                        name);
-  if (snprintf(p->report, sizeof p->report, "%s%s%s", here, *here ? "/" : "", name) >= PATH_MAX)
-    return tm__complain(complaint, TM_EXIT_FAILED, "--report: '%s' is too long a path", name);
-  int fd = open(p->report, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+                        "%s: the working directory is gone, so '%s' has no meaning; write a path "
+                        "that starts with '/'",
+                        option, name);
+  if (snprintf(path, PATH_MAX, "%s%s%s", here, *here ? "/" : "", name) >= PATH_MAX)
+    return tm__complain(complaint, TM_EXIT_FAILED, "%s: '%s' is too long a path", option, name);
+  int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
   if (fd < 0)
-    return tm__complain(complaint, TM_EXIT_FAILED,
-                        "--report: cannot write '%s': %s; name another file", name,
-                        strerror(errno));
+    return tm__complain(complaint, TM_EXIT_FAILED, "%s: cannot write '%s': %s; name another file",
+                        option, name, strerror(errno));
   (void)close(fd);
   return 0;
+}
+
+static int open_outputs(plan *p, tm__complaint *complaint)
+{
+  const tm__run_options *o = &p->options;
+  int result = 0;
+  if (o->report && strcmp(o->report, "-") == 0)
+    memcpy(p->report, "-", 2);
+  else if (o->report)
+    result = open_output("--report", o->report, p->report, complaint);
+  if (!result && o->record)
+    result = open_output("--record", o->record, p->record, complaint);
+  return result;
 }
 
 /* ---- Leaping -------------------------------------------------------------------------------- */
@@ -112,7 +118,7 @@ static bool set_environment(const plan *p)
 {
   static const char *const contract[] = {"TM_SOFT",     "TM_HARD",     "TM_LIMITS", "TM_POLICY",
                                          "TM_SERVE_FD", "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID",
-                                         "TM_GROUP",    "TM_BUDGET"};
+                                         "TM_GROUP",    "TM_BUDGET",   "TM_RECORD"};
   for (size_t i = 0; i < TM_ARRAY_LEN(contract); i++)
     (void)unsetenv(contract[i]);
   const tm__run_options *o = &p->options;
@@ -140,6 +146,8 @@ static bool set_environment(const plan *p)
     ok = ok && set_number("TM_BUDGET", o->budget_bytes);
   if (o->report)
     ok = ok && setenv("TM_REPORT", p->report, 1) == 0;
+  if (o->record)
+    ok = ok && setenv("TM_RECORD", p->record, 1) == 0;
   return ok && set_number("TM_RUN_PID", (uint64_t)getpid());
 }
 
@@ -195,6 +203,6 @@ int tm__command_run(char **arguments, tm__complaint *complaint)
   if (!result)
     result = open_serve(&p, complaint);
   if (!result)
-    result = open_report(&p, complaint);
+    result = open_outputs(&p, complaint);
   return result ? result : leap(&p, complaint);
 }

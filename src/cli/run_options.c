@@ -108,6 +108,14 @@ static int read_report(const reader *r, const char *value)
   return 0;
 }
 
+static int read_record(const reader *r, const char *value)
+{
+  if (!*value)
+    return tm__complain(r->complaint, TM_EXIT_USAGE, "--record needs the name of a file");
+  r->options->record = value;
+  return 0;
+}
+
 static int read_help(const reader *r, const char *value)
 {
   (void)value;
@@ -133,6 +141,7 @@ static const option known[] = {
     {"--budget", VALUE_NEEDED, read_budget, "--budget 2G"},
     {"--serve", VALUE_NEEDED, read_serve, "--serve :9100"},
     {"--report", VALUE_OPTIONAL, read_report, "--report"},
+    {"--record", VALUE_NEEDED, read_record, "--record run.trace"},
     {"--help", VALUE_NONE, read_help, "--help"},
     {"-h", VALUE_NONE, read_help, "-h"},
 };

@@ -12,6 +12,7 @@ typedef struct tm__run_options {
   uint64_t budget_bytes;           /* of it; 0 = the one that it has */
   const char *serve;               /* as written, not looked at; NULL = do not serve */
   const char *report;              /* file, "-" = standard error, NULL = no report */
+  const char *record;              /* file, NULL = no recording */
   char **command;                  /* COMMAND and its arguments, ended by NULL */
   bool help;                       /* --help was given: nothing else counts */
 } tm__run_options;

@@ -42,13 +42,14 @@ static void every_option_in_both_spellings(void **state)
   (void)state;
   tm__run_options o =
       parsed("--soft 512M --hard=1G --limits-from-cgroup --policy growth=50 --serve :9100 "
-             "--report -- ls -l");
+             "--report --record r.trace -- ls -l");
   assert_int_equal(o.soft_bytes, 512u << 20);
   assert_int_equal(o.hard_bytes, 1u << 30);
   assert_true(o.group_limits);
   assert_string_equal(o.policy, "growth=50");
   assert_string_equal(o.serve, ":9100");
   assert_string_equal(o.report, "-");
+  assert_string_equal(o.record, "r.trace");
   assert_string_equal(o.command[0], "ls");
   assert_string_equal(o.command[1], "-l");
   assert_null(o.command[2]);

@@ -10,7 +10,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What `tidemark run` may put into the environment.
 CONTRACT = {"LD_PRELOAD", "TM_SOFT", "TM_HARD", "TM_LIMITS", "TM_POLICY", "TM_REPORT", "TM_RUN_PID",
-            "TM_SERVE_FD", "TM_SERVE_ID", "TM_GROUP", "TM_BUDGET"}
+            "TM_SERVE_FD", "TM_SERVE_ID", "TM_GROUP", "TM_BUDGET", "TM_RECORD"}
 
 
 def built(name, variable):

@@ -4,9 +4,9 @@
  *
  *   start   environment -> limits, policy, group -> CPython's domains, or the trimmer -> monitor
  *   crossed the first time: the watcher, where there is something to watch
- *   fork    a child keeps the heap and its limits; it neither serves nor reports;
+ *   fork    a child keeps the heap and its limits; it neither serves, records nor reports;
  *           it takes a place of its own in the group when it allocates
- *   exit    the report, after the program's own output
+ *   exit    the end of the recording; the report, after the program's own output
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,15 +17,16 @@
 #include <tidemark/group.h>
 #include <tidemark/pressure.h>
 #include <tidemark/tidemark.h>
+#include <tidemark/trace.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 #include "base/os.h"
+#include "base/outlet.h"
 #include "gc/pressure.h"
 #include "hosts/cpython/host.h"
 #include "hosts/cpython/inside.h"
 #include "hosts/malloc/names.h"
-#include "base/outlet.h"
 #include "hosts/malloc/report.h"
 #include "hosts/malloc/serve.h"
 #include "hosts/malloc/settings.h"
@@ -87,8 +88,12 @@ static void at_exit(int status, void *context)
 {
   (void)status;
   (void)context;
-  if (!*run.settings.report || getpid() != run.pid)
+  if (getpid() != run.pid)
     return; /* a child that was forked, with or without our knowledge */
+  if (*run.settings.record)
+    (void)tm_trace_stop(tm_heap_default()); /* what ended it early was said then */
+  if (!*run.settings.report)
+    return;
   tm__facts facts;
   const tm_heap *heap = tm_heap_default();
   tm__facts_read(&facts, heap, run.start_ns);
@@ -230,6 +235,13 @@ static void open_outlets(tm__settings *s)
     tm__report("the report cannot be written to %s; it will come on standard error", s->report);
 }
 
+/* With the limits and the policy in force: a replay starts from them. */
+static void start_recording(const tm__settings *s)
+{
+  if (tm_trace_start(tm_heap_default(), s->record))
+    tm__report("nothing is recorded: %s cannot be written: %s", s->record, strerrordesc_np(errno));
+}
+
 /* The inherited socket, if that is what stands under its number. A child that was started by exec
  * lets it go. */
 static void take_socket(const tm__settings *s)
@@ -266,6 +278,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
   else
     tm__report_fd_set(STDERR_FILENO); /* not a copy: nobody's pipe is held open by a child */
   apply(s);
+  if (s->is_run && *s->record)
+    start_recording(s);
   bool python = tm__cpython_install(), watcher = wish_watcher(s);
   if (!python && (s->has_policy || s->soft_bytes || s->hard_bytes || watcher))
     tm__trimmer_install(tm_heap_default());
@@ -273,7 +287,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
     (void)tm_notify_set(tm_heap_default(), on_python_notify, NULL);
   if (s->is_run || run.socket.fd >= 0 || watcher)
     (void)pthread_atfork(NULL, NULL, in_forked_child);
-  if (s->is_run && *s->report)
+  if (s->is_run && (*s->report || *s->record))
     (void)on_exit(at_exit, NULL);
   if (run.socket.fd >= 0)
     tm__serve_start(&run.socket, &run.messages);

@@ -77,8 +77,8 @@ static void read_policy(const reader *r, tm__settings *s)
     complain(r, "TM_POLICY", text, why);
 }
 
-/* Not in the settings: pages that a program without a report does not touch. */
-static char report_path[TM__REPORT_PATH];
+/* Not in the settings: pages that a program without a report or a recording does not touch. */
+static char report_path[TM__REPORT_PATH], record_path[TM__REPORT_PATH];
 
 static void read_report(const reader *r, tm__settings *s)
 {
@@ -106,9 +106,20 @@ static void read_group(const reader *r, tm__settings *s)
   s->budget_bytes = (uint64_t)read_size(r, "TM_BUDGET");
 }
 
+static void read_record(const reader *r, tm__settings *s)
+{
+  const char *text = r->env("TM_RECORD");
+  if (!text || !*text)
+    return;
+  if (*text == '/' && strlen(text) < sizeof record_path)
+    s->record = memcpy(record_path, text, strlen(text) + 1);
+  else
+    complain(r, "TM_RECORD", text, "it is not an absolute path");
+}
+
 void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
 {
-  *settings = (tm__settings){.report = ""};
+  *settings = (tm__settings){.report = "", .record = ""};
   reader r = {env, false};
   settings->is_run = read_number(&r, "TM_RUN_PID", UINT64_MAX, pid) == pid;
   r.speaks = settings->is_run;
@@ -118,6 +129,7 @@ void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
   read_policy(&r, settings);
   read_group(&r, settings);
   read_report(&r, settings);
+  read_record(&r, settings);
   settings->serve_fd = (int)read_number(&r, "TM_SERVE_FD", INT_MAX, UINT64_MAX);
   settings->serve_id = read_number(&r, "TM_SERVE_ID", UINT64_MAX, 0);
 }

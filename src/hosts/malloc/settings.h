@@ -12,6 +12,7 @@
  *   TM_SERVE_FD        a listening socket that was inherited, and
  *   TM_SERVE_ID        its inode: another file under that number is not touched
  *   TM_REPORT          where the report goes: "-" is standard error, else an absolute path
+ *   TM_RECORD          where the recording goes: an absolute path
  *
  * They stay in the environment: COMMAND may be a shell script that ends in `exec python3 app.py`,
  * and then it is the same process that starts again.
@@ -39,6 +40,7 @@ typedef struct tm__settings {
   int serve_fd; /* -1 = none */
   uint64_t serve_id;
   const char *report; /* "-", an absolute path (until the next reading), or "" = none */
+  const char *record; /* an absolute path (until the next reading), or "" = none */
 } tm__settings;
 
 /* Reads one variable: its value or NULL. tm__os_env, or a test's own. */

@@ -71,6 +71,7 @@ static void nothing_is_set(void **state)
   assert_true(s.is_run); /* preloaded by hand */
   assert_int_equal(s.serve_fd, -1);
   assert_string_equal(s.report, "");
+  assert_string_equal(s.record, "");
   assert_string_equal(said(), "");
 }
 
@@ -78,10 +79,10 @@ static void everything_is_set(void **state)
 {
   (void)state;
   char policy[] = "fixed=64M", report[] = "/tmp/r.json";
-  tm__settings s = read_from(
-      (const char *const[]){"TM_SOFT", "1048576", "TM_HARD", "2M", "TM_POLICY", policy,
-                            "TM_MISMATCH", "abort", "TM_RUN_PID", "77", "TM_SERVE_FD", "500",
-                            "TM_SERVE_ID", "18446744073709551615", "TM_REPORT", report, NULL});
+  tm__settings s = read_from((const char *const[]){
+      "TM_SOFT", "1048576", "TM_HARD", "2M", "TM_POLICY", policy, "TM_MISMATCH", "abort",
+      "TM_RUN_PID", "77", "TM_SERVE_FD", "500", "TM_SERVE_ID", "18446744073709551615", "TM_REPORT",
+      report, "TM_RECORD", "/tmp/r.trace", NULL});
   memset(policy, 'x', sizeof policy - 1); /* as a program does that changes its title */
   memset(report, 'x', sizeof report - 1);
   assert_int_equal(s.soft_bytes, 1 << 20);
@@ -94,6 +95,7 @@ static void everything_is_set(void **state)
   assert_int_equal(s.serve_fd, 500);
   assert_int_equal(s.serve_id, UINT64_MAX);
   assert_string_equal(s.report, "/tmp/r.json");
+  assert_string_equal(s.record, "/tmp/r.trace");
   assert_string_equal(said(), "");
 }
 
@@ -110,6 +112,7 @@ static void bad_values_are_said_and_left_out(void **state)
       {"TM_POLICY", "sqrt=0", "TM_POLICY=sqrt=0 is ignored: sqrt takes a share of the time from 1"},
       {"TM_GROUP", "a b", "TM_GROUP=a b is ignored: it is not a name of letters and digits"},
       {"TM_REPORT", "r.txt", "TM_REPORT=r.txt is ignored: it is neither - nor an absolute path\n"},
+      {"TM_RECORD", "r.trace", "TM_RECORD=r.trace is ignored: it is not an absolute path\n"},
       {"TM_SERVE_FD", "3x", "TM_SERVE_FD=3x is ignored: it is not a number"},
       {"TM_SERVE_FD", "2147483648", "is ignored: it is not a number"},
       {"TM_SERVE_ID", "18446744073709551616", "is ignored: it is not a number"},
