@@ -8,6 +8,7 @@
  * wrong stands in *complaint when that is not 0. */
 TM_HIDDEN int tm__command_run(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_groups(char **arguments, tm__complaint *complaint);
+TM_HIDDEN int tm__command_replay(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_help(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_version(char **arguments, tm__complaint *complaint);
 

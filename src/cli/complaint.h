@@ -8,7 +8,7 @@
  * The last three are only used before COMMAND runs. */
 enum {
   TM_EXIT_OK = 0,
-  TM_EXIT_OUTPUT = 1,       /* --help or --version could not be written */
+  TM_EXIT_OUTPUT = 1,       /* what was asked for could not be written to standard output */
   TM_EXIT_USAGE = 2,        /* the command line is wrong */
   TM_EXIT_FAILED = 125,     /* tidemark itself failed: port in use, report not writable, ... */
   TM_EXIT_CANNOT_RUN = 126, /* COMMAND is there, but cannot run (under tidemark) */

@@ -12,11 +12,13 @@ static const char overview[] =
     "\n"
     "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
     "       tidemark groups [NAME]...\n"
-    "       tidemark help [run|groups]\n"
+    "       tidemark replay FILE [OPTION]...\n"
+    "       tidemark help [run|groups|replay]\n"
     "       tidemark --version\n"
     "\n"
     "  run      run COMMAND under the heap; a Python program is collected on bytes\n"
     "  groups   show the groups that share a budget, and their members\n"
+    "  replay   what another policy would have done to a run that was recorded\n"
     "  help     this text, or the help of a command\n"
     "\n"
     "Try this: tidemark run --soft 256M --report -- python3 app.py\n";
@@ -53,6 +55,7 @@ static const char run_help[] =
     "                    :9100, 127.0.0.1:9100, [::1]:9100 or unix:/path; port 0 takes a free one\n"
     "  --report[=FILE]   when COMMAND ends, write what was seen to standard error or to FILE;\n"
     "                    a FILE that ends in .json gets JSON\n"
+    "  --record FILE     write what the heap saw and did to FILE, for 'tidemark replay'\n"
     "  -h, --help        this text\n"
     "\n"
     "SIZE is bytes, or a number with K, M, G or T (512M, 1.5G), or a part (75%) of the tightest\n"
@@ -74,6 +77,28 @@ static const char groups_help[] =
     "  COLLECTS    live bytes per second of collector time\n"
     "  SEEN        when it told the group last; a process that needs no memory says nothing\n";
 
+static const char replay_help[] =
+    "Usage: tidemark replay FILE [OPTION]...\n"
+    "\n"
+    "Reads what 'tidemark run --record FILE -- COMMAND' wrote and runs the same engine over it "
+    "again,\n"
+    "with other policies or limits: how often would be collected, how long that would take, and "
+    "how\n"
+    "high the footprint would rise. Equal arguments give equal answers.\n"
+    "\n"
+    "  --policy POLICY   replay with POLICY, written as for 'tidemark run'; can be given several\n"
+    "                    times. Without it, and without --sweep, as recorded\n"
+    "  --sweep           replay with a dozen policies, from little memory to little time\n"
+    "  --soft SIZE       with this soft limit instead of the recorded one; 0 is none\n"
+    "  --hard SIZE       with this hard limit; 0 is none\n"
+    "  --plot FILE       draw time against memory into FILE, as SVG\n"
+    "  --json            answer in JSON\n"
+    "  -h, --help        this text\n"
+    "\n"
+    "Exit status: 0; 1, the answer cannot be written; 2, the command line is wrong; 125, FILE "
+    "cannot\n"
+    "be read, is no recording, or is damaged.\n";
+
 int tm__print(const char *text, tm__complaint *complaint)
 {
   if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
@@ -90,6 +115,8 @@ int tm__help_print(const char *command, tm__complaint *complaint)
     return tm__print(run_help, complaint);
   if (strcmp(command, "groups") == 0)
     return tm__print(groups_help, complaint);
+  if (strcmp(command, "replay") == 0)
+    return tm__print(replay_help, complaint);
   return tm__complain(complaint, TM_EXIT_USAGE,
                       "there is no command '%s'; 'tidemark help' lists them", command);
 }
