@@ -16,39 +16,39 @@ static const layout version2 = {"memory.max", "memory.high"};
 static const layout version1 = {"memory.limit_in_bytes", "memory.soft_limit_in_bytes"};
 
 /* Version 1 could be told not to look at ancestors: then a group's limit is its own affair. */
-static bool is_flat(const tm__group *group)
+static bool is_flat(const tm__memcg *group)
 {
-  return group->version == 1 && tm__group_number(group, "memory.use_hierarchy") == 0;
+  return group->version == 1 && tm__memcg_number(group, "memory.use_hierarchy") == 0;
 }
 
-static void walk(const tm__group *own, tm__allowance *out)
+static void walk(const tm__memcg *own, tm__allowance *out)
 {
   const layout *files = own->version == 2 ? &version2 : &version1;
-  tm__group at = *own;
+  tm__memcg at = *own;
   do {
-    uint64_t max = tm__group_number(&at, files->max);
+    uint64_t max = tm__memcg_number(&at, files->max);
     if (max < out->max_bytes) {
       out->max_bytes = max;
       out->tightest = at;
     }
-    out->high_bytes = tm__min(out->high_bytes, tm__group_number(&at, files->high));
-  } while (!is_flat(&at) && tm__group_up(&at));
+    out->high_bytes = tm__min(out->high_bytes, tm__memcg_number(&at, files->high));
+  } while (!is_flat(&at) && tm__memcg_up(&at));
 }
 
 /* Version 1 also says what the kernel found on the whole way up, out of a container's sight too. */
-static void ask_kernel(const tm__group *own, tm__allowance *out)
+static void ask_kernel(const tm__memcg *own, tm__allowance *out)
 {
   char text[4096];
-  if (own->version != 1 || !tm__group_read(own, "memory.stat", text, sizeof text))
+  if (own->version != 1 || !tm__memcg_read(own, "memory.stat", text, sizeof text))
     return;
-  out->max_bytes = tm__min(out->max_bytes, tm__group_value(text, "hierarchical_memory_limit"));
+  out->max_bytes = tm__min(out->max_bytes, tm__memcg_value(text, "hierarchical_memory_limit"));
 }
 
 bool tm__allowance_read(const char *root, tm__allowance *out)
 {
-  tm__group own;
+  tm__memcg own;
   /* In a mixed set-up the controller is in version 1, and version 2 has no memory files. */
-  if (!tm__group_find(root, 1, &own) && !tm__group_find(root, 2, &own))
+  if (!tm__memcg_find(root, 1, &own) && !tm__memcg_find(root, 2, &own))
     return false;
   out->version = own.version;
   out->max_bytes = out->high_bytes = TM__NO_LIMIT;

@@ -11,11 +11,11 @@ typedef struct tm__allowance {
   /* the tightest from our group up; TM__NO_LIMIT: none */
   uint64_t max_bytes;  /* memory.max, memory.limit_in_bytes */
   uint64_t high_bytes; /* memory.high, memory.soft_limit_in_bytes */
-  tm__group tightest;  /* whose max it is; without one, our own group */
+  tm__memcg tightest;  /* whose max it is; without one, our own group */
 } tm__allowance;
 
 /* Reads it; false iff this process is in no control group of memory that can be seen. `root` as for
- * tm__group_find. Some small files a level; allocates nothing. */
+ * tm__memcg_find. Some small files a level; allocates nothing. */
 TM_HIDDEN bool tm__allowance_read(const char *root, tm__allowance *out);
 
 /*

@@ -20,9 +20,9 @@ enum {
 };
 
 /* What the kernel counts in memory.events. */
-typedef struct tm__group_counts {
+typedef struct tm__memcg_counts {
   uint64_t low, high, max, oom;
-} tm__group_counts;
+} tm__memcg_counts;
 
 struct tm_pressure_watch {
   tm_watch_kind kind;
@@ -35,10 +35,10 @@ struct tm_pressure_watch {
 
   bool is_fifo;                /* end of file is no end: another writer may come */
   uint64_t stalled_us;         /* PSI: total when it was read last */
-  tm__group_counts counts;     /* EVENTS: likewise */
+  tm__memcg_counts counts;     /* EVENTS: likewise */
   size_t echo_at, echo_length; /* of `written`, what a FIFO gives back to us */
   uint64_t limit_bytes;        /* USAGE: what the thresholds were set from */
-  char path[TM__GROUP_PATH];   /* of the file; of the group's folder */
+  char path[TM__MEMCG_PATH];   /* of the file; of the group's folder */
   char why[256];               /* the last failure, for people */
   char written[TM__WATCH_WRITE];
 
@@ -87,7 +87,7 @@ TM_HIDDEN bool tm__psi_parse(const char *text, tm__psi *out);
 TM_HIDDEN tm_pressure tm__psi_level(const tm__psi *psi);
 
 /* Pure. What the counts say that are new in `now`. */
-TM_HIDDEN tm_pressure tm__events_level(const tm__group_counts *before, const tm__group_counts *now);
+TM_HIDDEN tm_pressure tm__events_level(const tm__memcg_counts *before, const tm__memcg_counts *now);
 /* Pure. Where a use of `used` of `limit` bytes stands. */
 TM_HIDDEN tm_pressure tm__usage_level(uint64_t used, uint64_t limit);
 

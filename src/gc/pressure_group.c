@@ -25,11 +25,11 @@
 /* Counters only grow; what is not there is 0. */
 static uint64_t count_of(const char *text, const char *key)
 {
-  uint64_t value = tm__group_value(text, key);
+  uint64_t value = tm__memcg_value(text, key);
   return value == UINT64_MAX ? 0 : value;
 }
 
-tm_pressure tm__events_level(const tm__group_counts *before, const tm__group_counts *now)
+tm_pressure tm__events_level(const tm__memcg_counts *before, const tm__memcg_counts *now)
 {
   if (now->oom > before->oom)
     return TM_PRESSURE_CRITICAL;
@@ -50,7 +50,7 @@ static int read_events(tm_pressure_watch *watch)
     return TM_EIO;
   }
   text[n] = 0;
-  tm__group_counts now = {.low = count_of(text, "low"),
+  tm__memcg_counts now = {.low = count_of(text, "low"),
                           .high = count_of(text, "high"),
                           .max = count_of(text, "max"),
                           .oom = tm__add(count_of(text, "oom"), count_of(text, "oom_kill"))};
@@ -71,7 +71,7 @@ int tm__watch_events(tm_pressure_watch *watch)
   tm__allowance allowance;
   bool found = tm__allowance_read(watch->options.root, &allowance) && allowance.version == 2;
   if (!found ||
-      !tm__group_file(&allowance.tightest, "memory.events", watch->path, sizeof watch->path))
+      !tm__memcg_file(&allowance.tightest, "memory.events", watch->path, sizeof watch->path))
     return no_group(watch, 2);
   int fd = tm__watch_keep(watch, open(watch->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (fd < 0)
@@ -88,7 +88,7 @@ int tm__watch_events(tm_pressure_watch *watch)
 static int register_event(const tm_pressure_watch *watch, const char *name, const char *arguments,
                           int event)
 {
-  char path[TM__GROUP_PATH + 64], line[128];
+  char path[TM__MEMCG_PATH + 64], line[128];
   (void)tm__format(path, sizeof path, "%s/%s", watch->path, name);
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0)
@@ -137,8 +137,8 @@ static int read_level(tm_pressure_watch *watch)
 
 static bool own_folder(tm_pressure_watch *watch)
 {
-  tm__group group;
-  if (!tm__group_find(watch->options.root, 1, &group))
+  tm__memcg group;
+  if (!tm__memcg_find(watch->options.root, 1, &group))
     return false;
   memcpy(watch->path, group.folder, strlen(group.folder) + 1);
   return true;
@@ -198,21 +198,21 @@ static int set_thresholds(tm_pressure_watch *watch)
 static int read_usage(tm_pressure_watch *watch)
 {
   char text[4096];
-  tm__group group = {.version = 1};
+  tm__memcg group = {.version = 1};
   if (!fired(watch->fd))
     return TM_PRESSURE_NONE;
   if (group_is_gone(watch))
     return TM_EIO;
   memcpy(group.folder, watch->path, strlen(watch->path) + 1);
-  uint64_t limit = tm__group_number(&group, "memory.limit_in_bytes");
-  uint64_t used = tm__group_number(&group, "memory.usage_in_bytes");
+  uint64_t limit = tm__memcg_number(&group, "memory.limit_in_bytes");
+  uint64_t used = tm__memcg_number(&group, "memory.usage_in_bytes");
   if (limit == UINT64_MAX || used == UINT64_MAX)
     return TM_PRESSURE_NONE;
   if (limit != watch->limit_bytes) {
     watch->limit_bytes = limit;
     (void)set_thresholds(watch);
   }
-  (void)tm__group_read(&group, "memory.stat", text, sizeof text);
+  (void)tm__memcg_read(&group, "memory.stat", text, sizeof text);
   return (int)tm__usage_level(tm__less(used, count_of(text, "total_inactive_file")), limit);
 }
 
@@ -222,9 +222,9 @@ int tm__watch_usage(tm_pressure_watch *watch)
   bool found = tm__allowance_read(watch->options.root, &allowance) && allowance.version == 1;
   if (!found)
     return no_group(watch, 1);
-  const tm__group *tightest = &allowance.tightest;
+  const tm__memcg *tightest = &allowance.tightest;
   memcpy(watch->path, tightest->folder, strlen(tightest->folder) + 1);
-  watch->limit_bytes = tm__group_number(tightest, "memory.limit_in_bytes");
+  watch->limit_bytes = tm__memcg_number(tightest, "memory.limit_in_bytes");
   if (watch->limit_bytes == UINT64_MAX) {
     (void)tm__format(watch->why, sizeof watch->why, "%s: no group in sight has a limit",
                      watch->path);

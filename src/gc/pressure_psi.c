@@ -91,14 +91,14 @@ int tm__psi_read(tm_pressure_watch *watch)
 
 static bool find_path(tm_pressure_watch *watch)
 {
-  tm__group group;
+  tm__memcg group;
   const char *root = watch->options.root;
   if (watch->kind == TM_WATCH_PSI) {
     size_t length = tm__format(watch->path, sizeof watch->path, "%s/proc/pressure/memory", root);
     return length + 1 < sizeof watch->path;
   }
-  return tm__group_find(root, 2, &group) &&
-         tm__group_file(&group, "memory.pressure", watch->path, sizeof watch->path);
+  return tm__memcg_find(root, 2, &group) &&
+         tm__memcg_file(&group, "memory.pressure", watch->path, sizeof watch->path);
 }
 
 int tm__watch_psi(tm_pressure_watch *watch)

@@ -20,7 +20,7 @@ typedef struct lines {
 
 static bool open_lines(lines *l, const char *root, const char *name)
 {
-  char path[TM__GROUP_PATH];
+  char path[TM__MEMCG_PATH];
   size_t length = tm__format(path, sizeof path, "%s%s", root, name);
   l->at = l->length = 0;
   l->fd = length + 1 < sizeof path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
@@ -107,8 +107,8 @@ static bool find_name(const char *root, int version, char *name)
     return false;
   for (char *line = next_line(&l); line && !found; line = next_line(&l)) {
     const char *at = name_in(line, version);
-    size_t length = at ? strlen(at) : TM__GROUP_PATH;
-    found = length < TM__GROUP_PATH;
+    size_t length = at ? strlen(at) : TM__MEMCG_PATH;
+    found = length < TM__MEMCG_PATH;
     if (found)
       memcpy(name, at, length + 1);
   }
@@ -200,22 +200,22 @@ static bool read_mount(char *line, int version, char **mount_root, char **point)
 }
 
 /* Our group by one mount; its folder may be gone, then it is the nearest one that is there. */
-static bool place(const char *root, const char *point, const char *way, tm__group *out)
+static bool place(const char *root, const char *point, const char *way, tm__memcg *out)
 {
   if (strlen(root) + strlen(point) + strlen(way) + 1 >= sizeof out->folder)
     return false;
   out->top = tm__format(out->folder, sizeof out->folder, "%s%s", root, point);
   (void)tm__format(out->folder + out->top, sizeof out->folder - out->top, "%s", way);
   while (access(out->folder, F_OK) != 0)
-    if (!tm__group_up(out))
+    if (!tm__memcg_up(out))
       return false;
   return true;
 }
 
-bool tm__group_find(const char *root, int version, tm__group *out)
+bool tm__memcg_find(const char *root, int version, tm__memcg *out)
 {
-  char name[TM__GROUP_PATH];
-  tm__group seen = {.version = version};
+  char name[TM__MEMCG_PATH];
+  tm__memcg seen = {.version = version};
   int saved = errno;
   bool found = false;
   size_t best = 0;
@@ -241,7 +241,7 @@ bool tm__group_find(const char *root, int version, tm__group *out)
   return found;
 }
 
-bool tm__group_up(tm__group *group)
+bool tm__memcg_up(tm__memcg *group)
 {
   char *slash = strrchr(group->folder, '/');
   if (!slash || (size_t)(slash - group->folder) < group->top)
@@ -252,7 +252,7 @@ bool tm__group_up(tm__group *group)
 
 /* ---- Its files ------------------------------------------------------------------------------ */
 
-bool tm__group_file(const tm__group *group, const char *name, char *path, size_t capacity)
+bool tm__memcg_file(const tm__memcg *group, const char *name, char *path, size_t capacity)
 {
   if (strlen(group->folder) + strlen(name) + 2 > capacity)
     return false;
@@ -260,11 +260,11 @@ bool tm__group_file(const tm__group *group, const char *name, char *path, size_t
   return true;
 }
 
-size_t tm__group_read(const tm__group *group, const char *name, char *buffer, size_t capacity)
+size_t tm__memcg_read(const tm__memcg *group, const char *name, char *buffer, size_t capacity)
 {
-  char path[TM__GROUP_PATH + 64];
+  char path[TM__MEMCG_PATH + 64];
   buffer[0] = 0;
-  if (!tm__group_file(group, name, path, sizeof path))
+  if (!tm__memcg_file(group, name, path, sizeof path))
     return 0;
   return tm__file_read(path, buffer, capacity);
 }
@@ -283,17 +283,17 @@ static uint64_t whole_number(const char *at)
   return *at == '\n' || !*at ? value : UINT64_MAX;
 }
 
-uint64_t tm__group_number(const tm__group *group, const char *name)
+uint64_t tm__memcg_number(const tm__memcg *group, const char *name)
 {
   char text[64];
-  size_t length = tm__group_read(group, name, text, sizeof text);
+  size_t length = tm__memcg_read(group, name, text, sizeof text);
   /* one line: what fills the buffer, or has a NUL in it, is no number of the kernel's */
   if (length + 1 >= sizeof text || strlen(text) != length)
     return UINT64_MAX;
   return whole_number(text);
 }
 
-uint64_t tm__group_value(const char *text, const char *key)
+uint64_t tm__memcg_value(const char *text, const char *key)
 {
   size_t length = strlen(key);
   for (const char *line = text; line && *line; line = strchr(line, '\n')) {

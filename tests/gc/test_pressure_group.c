@@ -32,9 +32,9 @@ static bool is_ready(const tm_pressure_watch *watch, int ms)
 static void new_events(void **state)
 {
   (void)state;
-  static const tm__group_counts before = {1, 2, 3, 4};
+  static const tm__memcg_counts before = {1, 2, 3, 4};
   static const struct {
-    tm__group_counts now;
+    tm__memcg_counts now;
     tm_pressure level;
   } rows[] = {{{1, 2, 3, 4}, TM_PRESSURE_NONE},     {{2, 2, 3, 4}, TM_PRESSURE_LOW},
               {{1, 3, 3, 4}, TM_PRESSURE_LOW},      {{1, 9, 4, 4}, TM_PRESSURE_MEDIUM},
@@ -119,10 +119,10 @@ static void not_there(void **state)
 static void the_kernels_event_files(void **state)
 {
   (void)state;
-  tm__group own;
-  char folder[TM__GROUP_PATH + 64], from[TM__GROUP_PATH + 96], to[512];
+  tm__memcg own;
+  char folder[TM__MEMCG_PATH + 64], from[TM__MEMCG_PATH + 96], to[512];
   tm_pressure_watch *watch;
-  if (!tm__group_find("", 2, &own)) {
+  if (!tm__memcg_find("", 2, &own)) {
     print_message("SKIP: version 2 is not mounted\n");
     skip();
   }
@@ -181,9 +181,9 @@ static void touch(size_t bytes)
 
 static uint64_t usage(void)
 {
-  tm__group group = {.version = 1};
+  tm__memcg group = {.version = 1};
   strcpy(group.folder, memory_group);
-  return tm__group_number(&group, "memory.usage_in_bytes");
+  return tm__memcg_number(&group, "memory.usage_in_bytes");
 }
 
 static void fill_up(void *ctx)
@@ -275,10 +275,10 @@ static void leave_and_remove(void *ctx)
 static void a_group_that_is_removed(void **state)
 {
   (void)state;
-  tm__group own;
+  tm__memcg own;
   if (!memory_group_make("104857600"))
     skip();
-  assert_true(tm__group_find("", 1, &own));
+  assert_true(tm__memcg_find("", 1, &own));
   int status = memory_group_run(leave_and_remove, own.folder);
   memory_group_remove();
   assert_int_equal(status, 0);

@@ -16,9 +16,9 @@ static void say(const char *cgroup, const char *mounts)
 
 static void expect(int version, const char *folder)
 {
-  tm__group group;
+  tm__memcg group;
   char whole[512];
-  bool found = tm__group_find(tree, version, &group);
+  bool found = tm__memcg_find(tree, version, &group);
   if (!folder) {
     assert_false(found);
     return;
@@ -125,14 +125,14 @@ static void blanks_in_names(void **state)
 static void up_to_the_mount(void **state)
 {
   (void)state;
-  tm__group group;
+  tm__memcg group;
   say("0::/a/b\n", MOUNT2("/"));
   tree_file("cg/a/b/f", "");
-  assert_true(tm__group_find(tree, 2, &group));
-  assert_true(tm__group_up(&group));
-  assert_true(tm__group_up(&group));
+  assert_true(tm__memcg_find(tree, 2, &group));
+  assert_true(tm__memcg_up(&group));
+  assert_true(tm__memcg_up(&group));
   assert_string_equal(group.folder + strlen(tree), "/cg");
-  assert_false(tm__group_up(&group));
+  assert_false(tm__memcg_up(&group));
   assert_string_equal(group.folder + strlen(tree), "/cg");
 }
 
@@ -187,16 +187,16 @@ static void too_long_paths(void **state)
   line[900] = 0;
   say(line, MOUNT2("/")); /* with the root of the tree it is too long */
   tree_file("cg/f", "");
-  tm__group group;
-  (void)tm__group_find(tree, 2, &group); /* whatever it says: the sanitizers watch */
+  tm__memcg group;
+  (void)tm__memcg_find(tree, 2, &group); /* whatever it says: the sanitizers watch */
 }
 
 static uint64_t number_of(const char *text, size_t length)
 {
-  tm__group group = {.version = 2};
+  tm__memcg group = {.version = 2};
   strcpy(group.folder, tree);
   tree_bytes("number", text, length);
-  return tm__group_number(&group, "number");
+  return tm__memcg_number(&group, "number");
 }
 
 static void numbers(void **state)
@@ -229,22 +229,22 @@ static void values(void **state)
 {
   (void)state;
   static const char text[] = "low 1\nhigh 22\noom 3\noom_kill 4\nbad x\n";
-  assert_int_equal(tm__group_value(text, "low"), 1);
-  assert_int_equal(tm__group_value(text, "high"), 22);
-  assert_int_equal(tm__group_value(text, "oom"), 3);
-  assert_int_equal(tm__group_value(text, "oom_kill"), 4);
-  assert_int_equal(tm__group_value(text, "bad"), UINT64_MAX);
-  assert_int_equal(tm__group_value(text, "oo"), UINT64_MAX);
-  assert_int_equal(tm__group_value("", "low"), UINT64_MAX);
+  assert_int_equal(tm__memcg_value(text, "low"), 1);
+  assert_int_equal(tm__memcg_value(text, "high"), 22);
+  assert_int_equal(tm__memcg_value(text, "oom"), 3);
+  assert_int_equal(tm__memcg_value(text, "oom_kill"), 4);
+  assert_int_equal(tm__memcg_value(text, "bad"), UINT64_MAX);
+  assert_int_equal(tm__memcg_value(text, "oo"), UINT64_MAX);
+  assert_int_equal(tm__memcg_value("", "low"), UINT64_MAX);
 }
 
 static void this_machine_leaks_no_descriptor(void **state)
 {
   (void)state;
-  tm__group group;
+  tm__memcg group;
   int before = count_open_fds();
-  (void)tm__group_find("", 1, &group);
-  (void)tm__group_find("", 2, &group);
+  (void)tm__memcg_find("", 1, &group);
+  (void)tm__memcg_find("", 2, &group);
   assert_int_equal(count_open_fds(), before);
 }
 

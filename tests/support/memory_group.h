@@ -16,11 +16,11 @@
 #include "stats/group.h"
 #include "support/check.h"
 
-static char memory_group[TM__GROUP_PATH + 64];
+static char memory_group[TM__MEMCG_PATH + 64];
 
 static inline bool memory_group_write(const char *folder, const char *name, const char *text)
 {
-  char path[2 * TM__GROUP_PATH];
+  char path[2 * TM__MEMCG_PATH];
   (void)snprintf(path, sizeof path, "%s/%s", folder, name);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
@@ -48,8 +48,8 @@ static inline void memory_group_remove(void)
 /* Makes it with a limit; false after a line that says why not. */
 static inline bool memory_group_make(const char *limit_bytes)
 {
-  tm__group own;
-  if (!tm__group_find("", 1, &own)) {
+  tm__memcg own;
+  if (!tm__memcg_find("", 1, &own)) {
     printf("SKIP: the memory controller of version 1 is not mounted\n");
     return false;
   }
