@@ -91,7 +91,7 @@ class Small(Case):
         anonymous, of_file = self.look(0, "n", LD_PRELOAD=self.library())
         self.assertGreater(of_file, 0)
         # forty of it are pages of the C library's table of symbols, see names.h
-        self.assertLessEqual(anonymous - plain, 112, "KiB that are no file's")
+        self.assertLessEqual(anonymous - plain, 124, "KiB that are no file's")
         self.assertLessEqual(of_file, 144, "KiB of the library")
 
     def test_a_thread_touches_few_pages(self):
