@@ -24,7 +24,7 @@ void tm__record_fill(const tm__engine *engine, const tm_inputs *in, tm_record *r
   record->soft_limit_bytes = in->soft_limit_bytes;
   record->hard_limit_bytes = in->hard_limit_bytes;
   double capacity = tm__bucket_capacity(s);
-  record->bucket_fill_percent = capacity > 0 ? (uint64_t)(s->bucket_ns * 100 / capacity) : 100;
+  record->bucket_fill_percent = capacity > 0 ? tm__whole(s->bucket_ns * 100 / capacity) : 100;
 }
 
 bool tm__record_due(uint64_t *last_ns, uint64_t now_ns)
@@ -37,7 +37,7 @@ bool tm__record_due(uint64_t *last_ns, uint64_t now_ns)
 
 static uint64_t per_millisecond(double bytes, double ns)
 {
-  return (uint64_t)(bytes * 1e6 / (ns > 1 ? ns : 1));
+  return tm__whole(bytes * 1e6 / (ns > 1 ? ns : 1));
 }
 
 /* Running mean of the rung. A trim's yield is what the OS got back: only its row knows that. */
