@@ -3,7 +3,8 @@
 
     inside.py [--runs N] [--build DIR] [--out DIR]
 
-A pair against a bare free list, what watching costs, what trim gives back. Prints medians and
+A pair against a bare free list, what watching costs, what trim gives back, how a full heap ends,
+a loop of large strings in mruby. Prints medians and
 writes every value with the machine's description to bench/results/*-inside.csv.
 """
 
@@ -22,6 +23,9 @@ PROGRAMS = (
     ("engine", "shards=8"),
     ("engine", "shards=64"),
     ("trimming",),
+    ("full", "delivery=synchronous"),
+    ("full", "delivery=deferred"),
+    *(("slices", f"policy={policy}") for policy in ("off", "growth", "debt", "sqrt")),
 )
 
 

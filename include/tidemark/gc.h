@@ -188,9 +188,19 @@ TM_API int tm_policy_get(const tm_heap *heap, tm_policy *out); /* out->size stam
 /* 1 iff an action is due or held back. One load; any thread, async-signal-safe. */
 TM_API int tm_pending(const tm_heap *heap);
 
+/* The word behind tm_pending: not 0 iff it is 1. For interpreter loops and generated code, which
+ * test it in place and call tm_poll only when it is set:
+ *
+ *   const volatile uint32_t *pending = tm_pending_word(heap);      once
+ *   if (*pending != 0) tm_poll(heap);                              at each back edge
+ *
+ * Any thread may read it, a plain load is enough: what is late by a turn is seen in the next one.
+ * It is the heap's and stays where it is until tm_heap_close, also across fork. NULL for NULL. */
+TM_API const volatile uint32_t *tm_pending_word(const tm_heap *heap);
+
 /* Runs what is due, here and now: call it at a safe point, where your hooks may run. Any thread,
  * one at a time: a concurrent or nested call returns 0 at once. Returns the number of actions run,
- * the built-in trim included, or TM_EINVAL for NULL. About a nanosecond when nothing is due. */
+ * the built-in trim included, or TM_EINVAL for NULL. When nothing is due, a call and two loads. */
 TM_API int tm_poll(tm_heap *heap);
 
 /* When polling will help, for an action that is held back (cooldown, floor, CPU cap): the engine's

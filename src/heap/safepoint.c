@@ -189,6 +189,12 @@ int tm_pending(const tm_heap *heap)
   return heap && atomic_load_explicit(&heap->engine.pending, memory_order_acquire) != 0;
 }
 
+const volatile uint32_t *tm_pending_word(const tm_heap *heap)
+{
+  _Static_assert(sizeof heap->engine.pending == sizeof(uint32_t), "readable without C11's atomics");
+  return heap ? (const volatile uint32_t *)&heap->engine.pending : NULL;
+}
+
 TM_HOT int tm_poll(tm_heap *heap)
 {
   if (tm_unlikely(!heap))

@@ -102,6 +102,24 @@ static void a_deferred_heap_acts_in_poll_only(void **state)
   host_end(h);
 }
 
+/* What a loop may test in place of a call: the same answer, at an address that stays. */
+static void the_pending_word(void **state)
+{
+  (void)state;
+  assert_null(tm_pending_word(NULL));
+  host *h = host_new(TM_DEFERRED, 8 * MIB, 0);
+  const volatile uint32_t *pending = tm_pending_word(h->heap);
+  while (*pending == 0)
+    make_garbage(h, 10000);
+  assert_int_equal(tm_pending(h->heap), 1);
+  assert_ptr_equal(tm_pending_word(h->heap), (const void *)(uintptr_t)pending);
+  while (*pending != 0)
+    (void)tm_poll(h->heap);
+  assert_int_equal(tm_pending(h->heap), 0);
+  assert_true(h->collections >= 1);
+  host_end(h);
+}
+
 static void garbage_comes_and_is_collected(void **state)
 {
   (void)state;
@@ -377,6 +395,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_deferred_heap_acts_in_poll_only),
+      cmocka_unit_test(the_pending_word),
       cmocka_unit_test(garbage_comes_and_is_collected),
       cmocka_unit_test(a_synchronous_heap_acts_in_malloc),
       cmocka_unit_test(each_allocating_call_delivers),
