@@ -2,9 +2,9 @@
  * slices.c - a loop that slices a large string and appends to it, in a real mruby.
  *
  * Stands for: small objects that hold large buffers, under a collector that counts objects. mruby's
- * own collector sees a handful of new objects where megabytes pile up. The interpreter's memory is a
- * heap of ours in every arm; in the first one the engine does nothing, in the others it asks for a
- * collection where the host polls, between two steps. Prints the peak of the footprint, the
+ * own collector sees a handful of new objects where megabytes pile up. The interpreter's memory is
+ * a heap of ours in every arm; in the first one the engine does nothing, in the others it asks for
+ * a collection where the host polls, between two steps. Prints the peak of the footprint, the
  * processor time and the collections that were asked for.
  */
 #include "bench.h"
