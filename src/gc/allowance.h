@@ -2,7 +2,7 @@
 #ifndef TM_GC_ALLOWANCE_H
 #define TM_GC_ALLOWANCE_H
 
-#include "stats/group.h"
+#include "stats/memcg.h"
 
 #define TM__NO_LIMIT UINT64_MAX
 

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "stats/group.h"
+#include "stats/memcg.h"
 #include "support/check.h"
 
 static char memory_group[TM__MEMCG_PATH + 64];

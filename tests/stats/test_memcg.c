@@ -1,6 +1,6 @@
 /* Our control group's folder, by fabricated files: version 1 and 2, mixed, nested, namespaced. */
 #define _GNU_SOURCE
-#include "stats/group.h"
+#include "stats/memcg.h"
 #include "support/check.h"
 #include "support/tree.h"
 

@@ -1,5 +1,5 @@
 /*
- * group.h - which folder shows the control group that this process is in.
+ * memcg.h - which folder shows the control group that this process is in.
  *
  *   /proc/self/cgroup     0::/a/b            our group, from the root of our namespace
  *   /proc/self/mountinfo  ... /a /sys/fs/cgroup ... - cgroup2
@@ -11,8 +11,8 @@
  * namespace ("/../.."), so that the names on the way to us are not known and only ancestors can be
  * seen. A mount that shows neither us nor an ancestor is not ours and is left out.
  */
-#ifndef TM_STATS_GROUP_H
-#define TM_STATS_GROUP_H
+#ifndef TM_STATS_MEMCG_H
+#define TM_STATS_MEMCG_H
 
 #include "base/hints.h"
 

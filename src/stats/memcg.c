@@ -1,6 +1,6 @@
-/* group.c - see group.h. Both files may be long and hold anything: they are read by lines. */
+/* memcg.c - see memcg.h. Both files may be long and hold anything: they are read by lines. */
 #define _GNU_SOURCE
-#include "stats/group.h"
+#include "stats/memcg.h"
 
 #include <errno.h>
 #include <fcntl.h>
