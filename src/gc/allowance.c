@@ -21,10 +21,10 @@ static bool is_flat(const tm__memcg *group)
   return group->version == 1 && tm__memcg_number(group, "memory.use_hierarchy") == 0;
 }
 
-static void walk(const tm__memcg *own, tm__allowance *out)
+static void walk(tm__allowance *out)
 {
-  const layout *files = own->version == 2 ? &version2 : &version1;
-  tm__memcg at = *own;
+  const layout *files = out->version == 2 ? &version2 : &version1;
+  tm__memcg at = out->own;
   do {
     uint64_t max = tm__memcg_number(&at, files->max);
     if (max < out->max_bytes) {
@@ -36,25 +36,24 @@ static void walk(const tm__memcg *own, tm__allowance *out)
 }
 
 /* Version 1 also says what the kernel found on the whole way up, out of a container's sight too. */
-static void ask_kernel(const tm__memcg *own, tm__allowance *out)
+static void ask_kernel(tm__allowance *out)
 {
   char text[4096];
-  if (own->version != 1 || !tm__memcg_read(own, "memory.stat", text, sizeof text))
+  if (out->version != 1 || !tm__memcg_read(&out->own, "memory.stat", text, sizeof text))
     return;
   out->max_bytes = tm__min(out->max_bytes, tm__memcg_value(text, "hierarchical_memory_limit"));
 }
 
 bool tm__allowance_read(const char *root, tm__allowance *out)
 {
-  tm__memcg own;
   /* In a mixed set-up the controller is in version 1, and version 2 has no memory files. */
-  if (!tm__memcg_find(root, 1, &own) && !tm__memcg_find(root, 2, &own))
+  if (!tm__memcg_find(root, 1, &out->own) && !tm__memcg_find(root, 2, &out->own))
     return false;
-  out->version = own.version;
+  out->version = out->own.version;
   out->max_bytes = out->high_bytes = TM__NO_LIMIT;
-  out->tightest = own;
-  walk(&own, out);
-  ask_kernel(&own, out);
+  out->tightest = out->own;
+  walk(out);
+  ask_kernel(out);
   return true;
 }
 

@@ -12,6 +12,7 @@ typedef struct tm__allowance {
   uint64_t max_bytes;  /* memory.max, memory.limit_in_bytes */
   uint64_t high_bytes; /* memory.high, memory.soft_limit_in_bytes */
   tm__memcg tightest;  /* whose max it is; without one, our own group */
+  tm__memcg own;
 } tm__allowance;
 
 /* Reads it; false iff this process is in no control group of memory that can be seen. `root` as for

@@ -46,7 +46,7 @@ static void known_u64(tm__metrics *out, const char *name, const char *help, uint
 static void cgroup_families(tm__metrics *out)
 {
   tm__cgroup group;
-  tm__cgroup_read("/proc/self/cgroup", "/sys/fs/cgroup", &group);
+  tm__cgroup_read("", &group);
   known_u64(out, "tidemark_cgroup_memory_current_bytes",
             "memory of the control group whose limit is the tightest", group.current_bytes);
   known_u64(out, "tidemark_cgroup_memory_limit_bytes",

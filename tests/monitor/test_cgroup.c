@@ -1,77 +1,38 @@
 /* Limits of control groups, on trees of files that the test makes. */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "monitor/cgroup.h"
+#include "support/check.h"
+#include "support/tree.h"
 
-static char root[64];
-
-static void write_file(const char *name, const char *text)
+static void say(const char *cgroup)
 {
-  char path[512];
-  snprintf(path, sizeof path, "%s/%s", root, name);
-  for (char *slash = strchr(path + strlen(root) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = 0;
-    (void)mkdir(path, 0700);
-    *slash = '/';
-  }
-  FILE *file = fopen(path, "w");
-  assert_non_null(file);
-  fputs(text, file);
-  fclose(file);
+  tree_file("proc/self/cgroup", cgroup);
+  tree_file("proc/self/mountinfo", "1 1 0:1 / /mnt rw - cgroup2 cgroup2 rw\n"
+                                   "2 1 0:2 / /mnt/memory rw - cgroup cgroup rw,memory\n");
 }
 
 static tm__cgroup read_group(void)
 {
-  char self[128], mount[128];
   tm__cgroup group;
-  snprintf(self, sizeof self, "%s/self", root);
-  snprintf(mount, sizeof mount, "%s/mnt", root);
-  tm__cgroup_read(self, mount, &group);
+  tm__cgroup_read(tree, &group);
   return group;
-}
-
-static int make_root(void **state)
-{
-  (void)state;
-  strcpy(root, "cgroup-XXXXXX");
-  return mkdtemp(root) ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-  char command[128];
-  (void)state;
-  snprintf(command, sizeof command, "rm -rf '%s'", root);
-  return system(command);
 }
 
 static void tightest_ancestor_counts(void **state)
 {
   (void)state;
-  write_file("self", "0::/system.slice/app.service/worker\n");
-  write_file("mnt/system.slice/memory.max", "max\n");
-  write_file("mnt/system.slice/memory.high", "900000\n");
-  write_file("mnt/system.slice/memory.current", "800000\n");
-  write_file("mnt/system.slice/app.service/memory.max", "500000\n");
-  write_file("mnt/system.slice/app.service/memory.high", "max\n");
-  write_file("mnt/system.slice/app.service/memory.current", "300000\n");
-  write_file("mnt/system.slice/app.service/worker/memory.max", "600000\n");
-  write_file("mnt/system.slice/app.service/worker/memory.high", "max\n");
-  write_file("mnt/system.slice/app.service/worker/memory.current", "100000\n");
-  write_file("mnt/system.slice/app.service/worker/memory.events",
-             "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n");
+  say("0::/system.slice/app.service/worker\n");
+  tree_file("mnt/system.slice/memory.max", "max\n");
+  tree_file("mnt/system.slice/memory.high", "900000\n");
+  tree_file("mnt/system.slice/memory.current", "800000\n");
+  tree_file("mnt/system.slice/app.service/memory.max", "500000\n");
+  tree_file("mnt/system.slice/app.service/memory.high", "max\n");
+  tree_file("mnt/system.slice/app.service/memory.current", "300000\n");
+  tree_file("mnt/system.slice/app.service/worker/memory.max", "600000\n");
+  tree_file("mnt/system.slice/app.service/worker/memory.high", "max\n");
+  tree_file("mnt/system.slice/app.service/worker/memory.current", "100000\n");
+  tree_file("mnt/system.slice/app.service/worker/memory.events",
+            "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n");
   tm__cgroup group = read_group();
   assert_int_equal(group.limit_bytes, 500000);
   assert_int_equal(group.current_bytes, 300000);
@@ -86,9 +47,9 @@ static void tightest_ancestor_counts(void **state)
 static void no_limit_is_unknown(void **state)
 {
   (void)state;
-  write_file("self", "0::/a\n");
-  write_file("mnt/a/memory.max", "max\n");
-  write_file("mnt/a/memory.current", "4096\n");
+  say("0::/a\n");
+  tree_file("mnt/a/memory.max", "max\n");
+  tree_file("mnt/a/memory.current", "4096\n");
   tm__cgroup group = read_group();
   assert_true(group.limit_bytes == TM__CGROUP_UNKNOWN);
   assert_true(group.high_bytes == TM__CGROUP_UNKNOWN);
@@ -100,9 +61,10 @@ static void no_limit_is_unknown(void **state)
 static void foreign_path_falls_back_to_the_mount(void **state)
 {
   (void)state;
-  write_file("self", "0::/docker/0123456789abcdef\n");
-  write_file("mnt/memory.max", "700000\n");
-  write_file("mnt/memory.current", "1000\n");
+  say("0::/docker/0123456789abcdef\n");
+  tree_file("proc/self/mountinfo", "1 1 0:1 /docker/0123456789abcdef /mnt ro - cgroup2 c rw\n");
+  tree_file("mnt/memory.max", "700000\n");
+  tree_file("mnt/memory.current", "1000\n");
   tm__cgroup group = read_group();
   assert_int_equal(group.limit_bytes, 700000);
   assert_int_equal(group.current_bytes, 1000);
@@ -111,22 +73,45 @@ static void foreign_path_falls_back_to_the_mount(void **state)
 static void version_1(void **state)
 {
   (void)state;
-  write_file("self", "12:cpu,cpuacct:/x\n5:memory:/user/app\n0::/\n");
-  write_file("mnt/memory/memory.limit_in_bytes", "9223372036854771712\n");
-  write_file("mnt/memory/user/memory.limit_in_bytes", "400000\n");
-  write_file("mnt/memory/user/memory.usage_in_bytes", "200000\n");
-  write_file("mnt/memory/user/app/memory.limit_in_bytes", "9223372036854771712\n");
-  write_file("mnt/memory/user/app/memory.usage_in_bytes", "150000\n");
+  say("12:cpu,cpuacct:/x\n5:memory:/user/app\n0::/\n");
+  tree_file("mnt/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  tree_file("mnt/memory/user/memory.limit_in_bytes", "400000\n");
+  tree_file("mnt/memory/user/memory.usage_in_bytes", "200000\n");
+  tree_file("mnt/memory/user/app/memory.limit_in_bytes", "9223372036854771712\n");
+  tree_file("mnt/memory/user/app/memory.usage_in_bytes", "150000\n");
+  tree_file("mnt/memory/user/app/memory.soft_limit_in_bytes", "1000\n");
   tm__cgroup group = read_group();
   assert_int_equal(group.limit_bytes, 400000);
   assert_int_equal(group.current_bytes, 200000);
+  assert_true(group.high_bytes == TM__CGROUP_UNKNOWN); /* a soft limit throttles nobody */
+}
+
+/* Not every machine mounts it at /sys/fs/cgroup. */
+static void the_mount_is_looked_up(void **state)
+{
+  (void)state;
+  say("0::/a\n");
+  tree_file("proc/self/mountinfo", "1 1 0:1 / /elsewhere rw - cgroup2 cgroup2 rw\n");
+  tree_file("sys/fs/cgroup/a/memory.max", "1\n");
+  tree_file("elsewhere/a/memory.max", "500000\n");
+  assert_int_equal(read_group().limit_bytes, 500000);
+}
+
+/* The controller is not handed down to our own group: its files begin one level up. */
+static void a_group_that_does_not_count(void **state)
+{
+  (void)state;
+  say("0::/a/b\n");
+  tree_file("mnt/a/b/cgroup.procs", "");
+  tree_file("mnt/a/memory.current", "5000\n");
+  assert_int_equal(read_group().current_bytes, 5000);
 }
 
 static void nothing_there(void **state)
 {
   tm__cgroup group;
   (void)state;
-  tm__cgroup_read("no/such/file", "no/such/folder", &group);
+  tm__cgroup_read("no/such/folder", &group);
   assert_true(group.limit_bytes == TM__CGROUP_UNKNOWN);
   assert_true(group.current_bytes == TM__CGROUP_UNKNOWN);
 }
@@ -134,10 +119,10 @@ static void nothing_there(void **state)
 static void odd_files(void **state)
 {
   (void)state;
-  write_file("self", "garbage\n0::relative\n0::");
-  write_file("mnt/memory.max", "");
-  write_file("mnt/memory.current", "x\n");
-  write_file("mnt/memory.events", "oom\nhigh x\nmax 7");
+  say("garbage\n0::relative\n0::\n0::/");
+  tree_file("mnt/memory.max", "");
+  tree_file("mnt/memory.current", "x\n");
+  tree_file("mnt/memory.events", "oom\nhigh x\nmax 7");
   tm__cgroup group = read_group();
   assert_true(group.limit_bytes == TM__CGROUP_UNKNOWN);
   assert_true(group.oom == TM__CGROUP_UNKNOWN);
@@ -147,14 +132,15 @@ static void odd_files(void **state)
 
 int main(void)
 {
-#define ON_A_TREE(test) cmocka_unit_test_setup_teardown(test, make_root, remove_root)
   const struct CMUnitTest tests[] = {
-      ON_A_TREE(tightest_ancestor_counts),
-      ON_A_TREE(no_limit_is_unknown),
-      ON_A_TREE(foreign_path_falls_back_to_the_mount),
-      ON_A_TREE(version_1),
+      tree_test(tightest_ancestor_counts),
+      tree_test(no_limit_is_unknown),
+      tree_test(foreign_path_falls_back_to_the_mount),
+      tree_test(version_1),
+      tree_test(the_mount_is_looked_up),
+      tree_test(a_group_that_does_not_count),
       cmocka_unit_test(nothing_there),
-      ON_A_TREE(odd_files),
+      tree_test(odd_files),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
