@@ -200,13 +200,13 @@ static void learn_collection(tm_policy_state *state, const tm_outcome *o, const 
 
 /* ---- Compaction and the end ------------------------------------------------------------------ */
 
-/* Effort: 25 % of time, a tenth less after each pass that improved less than 2 %, down to 1 %. */
+/* Effort: 25 % of time, a seventh less after each pass that improved less than 2 %, down to 1 %. */
 static void learn_compaction(tm_policy_state *state, const tm_outcome *o, const result *r)
 {
   tm_rung_state *rung = &state->rung[TM_COMPACT];
   uint64_t improved = tm__less(o->committed_before_bytes, o->committed_after_bytes);
   bool poor = improved < o->committed_before_bytes / 50;
-  state->compact_effort *= poor ? 0.9 : 1.0;
+  state->compact_effort *= poor ? TM__COMPACT_DECAY : 1.0;
   if (state->compact_effort < 0.01)
     state->compact_effort = 0.01;
   rung->strikes = poor ? rung->strikes + 1 : 0;

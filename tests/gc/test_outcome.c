@@ -257,9 +257,38 @@ static void compaction_effort(void **unused)
     uint64_t pause = SECOND << (poor < 6 ? poor : 6);
     assert_int_equal(s.rung[TM_COMPACT].not_before_ns, now_ns + pause);
   }
-  assert_true(near(s.compact_effort, 0.01)); /* a tenth less each time, but never nothing */
+  assert_true(near(s.compact_effort, 0.01)); /* a seventh less each time, but never nothing */
   compact(100 * MIB, 98 * MIB);
   assert_true(near(s.compact_effort, 0.25));
+}
+
+/* An unfixable fragmentation is at the least effort within 22 passes, whatever a pass takes. */
+static void compaction_that_is_no_use_ends_within_22_passes(void **unused)
+{
+  (void)unused;
+  uint64_t passes = 0;
+  for (; s.compact_effort > 0.01 && passes < 100; passes++)
+    compact(100 * MIB, 100 * MIB);
+  assert_int_equal(passes, 22);
+  now_ns += 1000 * SECOND;
+  compact(100 * MIB, 90 * MIB); /* it can be fixed again: the whole effort at once */
+  assert_true(near(s.compact_effort, 0.25));
+}
+
+/* The effort is a share of time: a pass of 2 s at 1 % has 198 s of peace, more than any pause. */
+static void compaction_rests_as_long_as_its_effort_says(void **unused)
+{
+  (void)unused;
+  for (int i = 0; i < 22; i++)
+    compact(100 * MIB, 100 * MIB);
+  tm_outcome o = {.kind = TM_COMPACT,
+                  .start_ns = now_ns,
+                  .end_ns = now_ns + 2 * SECOND,
+                  .committed_before_bytes = 100 * MIB,
+                  .committed_after_bytes = 100 * MIB};
+  tm_decide_outcome(&s, &o);
+  uint64_t wait = s.rung[TM_COMPACT].not_before_ns - o.end_ns;
+  assert_in_range(wait, 198 * SECOND - MS, 198 * SECOND + MS);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, new_state)
@@ -280,6 +309,8 @@ int main(void)
       TEST(young_grows_with_a_fixed_cost),
       TEST(young_does_not_grow_with_a_cost_in_proportion),
       TEST(compaction_effort),
+      TEST(compaction_that_is_no_use_ends_within_22_passes),
+      TEST(compaction_rests_as_long_as_its_effort_says),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
