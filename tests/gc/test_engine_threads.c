@@ -135,7 +135,7 @@ static void threads_cross_one_trip(void **unused)
     atomic_store(&f->footprint, 0); /* all is freed, and up again */
     atomic_fetch_add(&f->allocated, 5 * MIB);
     f->engine.state.live_bytes = 0;
-    tm_decision start = {.trip_bytes = 4 * MIB, .policy = TM_REASON_GROWTH};
+    tm_decision start = {.trip_bytes = 4 * MIB, .look_bytes = 4 * MIB, .policy = TM_REASON_GROWTH};
     tm__engine_publish(&f->engine, &start);
     atomic_store(&f->footprint, 5 * MIB);
     (void)pthread_barrier_wait(&barrier);
@@ -205,6 +205,60 @@ static void *meddle(void *ctx)
   return NULL;
 }
 
+/* ---- A poll that gives up -------------------------------------------------------------------- */
+
+/* Odd: cross while a poll runs. Even: do not, and say that it was heard. 0: the end. */
+static _Atomic(unsigned) rumour, heard;
+
+/* Says again and again that the trip was crossed, as threads do that saw an older footprint. */
+static void *spread(void *ctx)
+{
+  fake *f = ctx;
+  for (unsigned now; (now = atomic_load(&rumour)) != 0;) {
+    if (now % 2 == 0) {
+      atomic_store(&heard, now);
+      (void)sched_yield();
+    }
+    for (int i = 0; now % 2 && i < 100; i++)
+      if (atomic_load(&f->engine.pending) & TM__PENDING_BUSY)
+        tm__engine_cross(&f->engine, 4 * MIB);
+  }
+  return NULL;
+}
+
+/* Hosts poll when they are notified. A poll that gave up, because crossings kept coming while
+ * nothing was due, left them latched and told nobody: such a host never polled again. */
+static void a_poll_that_gave_up_without_notifying(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  pthread_t thread;
+  unsigned given_up = 0;
+  f->alone = false;
+  atomic_store(&rumour, 2);
+  assert_int_equal(pthread_create(&thread, NULL, spread, f), 0);
+  for (unsigned round = 2; round < 400000 && given_up < 20; round += 2) {
+    tm__engine_cross(&f->engine, 4 * MIB); /* or there is nothing to poll for */
+    unsigned told = atomic_load(&f->notifies);
+    uint64_t edges = tm__counter_read(&f->engine.crossings);
+    atomic_store(&rumour, round + 1);
+    (void)tm__engine_poll(&f->engine);
+    atomic_store(&rumour, round + 2);
+    while (atomic_load(&heard) != round + 2)
+      (void)sched_yield();
+    if (fake_pending(f)) {
+      given_up += tm__counter_read(&f->engine.crossings) == edges;
+      assert_true(atomic_load(&f->notifies) > told);
+    }
+    (void)tm__engine_poll(&f->engine);
+    assert_false(fake_pending(f));
+  }
+  atomic_store(&rumour, 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  if (!given_up)
+    print_message("SKIP: no crossing fell into a poll, with one processor it takes luck\n");
+}
+
 /* Everything at once: one action at a time, no lock held, and it ends. */
 static void everything_at_once(void **unused)
 {
@@ -241,6 +295,7 @@ int main(void)
       cmocka_unit_test(a_child_starts_clean),
       cmocka_unit_test(fork_in_a_hook),
       cmocka_unit_test(threads_cross_one_trip),
+      cmocka_unit_test(a_poll_that_gave_up_without_notifying),
   };
   const struct CMUnitTest always[] = {
       cmocka_unit_test(close_inside_a_hook_is_busy),
