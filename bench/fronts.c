@@ -170,7 +170,7 @@ static void work(run *r)
     r->footprint += quantum;
     r->live = live < r->footprint ? live : r->footprint;
     r->peak = r->footprint > r->peak ? r->footprint : r->peak;
-    bool crossed = r->footprint >= (double)r->state.trip_bytes;
+    bool crossed = r->footprint >= (double)r->state.look_bytes;
     bool held = r->next_due_ns > 0;
     if (held ? r->now_ns >= r->next_due_ns || r->footprint >= r->wake_bytes : crossed) {
       poll(r);

@@ -291,6 +291,8 @@ typedef struct tm_decision {
   uint64_t need_bytes;  /* for the hook */
   uint64_t next_due_ns; /* when a suppressed action can run; 0 = does not depend on time */
   uint64_t wake_bytes;  /* suppressed: a footprint that makes it worth asking earlier */
+  uint64_t look_bytes; /* ask again at this footprint, at most T: nothing has to be due by then, but
+                         * rates are only known when somebody looks */
 } tm_decision;
 
 /* What an action did, as measured by the caller. */
@@ -362,7 +364,8 @@ struct tm_policy_state {
   double net_share;             /* growth between full collections per byte allocated, 0 to 1 */
   uint64_t proposed_bytes;      /* smallest of the policies' trips, before modifiers and floors; */
   uint64_t previous_trip_bytes; /* the same before the last full collection, 0 = there was none */
-  uint64_t reserved[11];        /* room for later policies */
+  uint64_t look_bytes;          /* as in tm_decision */
+  uint64_t reserved[10];        /* room for later policies */
 };
 
 TM_API void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint64_t now_ns);

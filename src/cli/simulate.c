@@ -204,7 +204,7 @@ static void look(sim *s)
   s->tally->peak_bytes = tm__max(s->tally->peak_bytes, u);
   if (tm__engine_is_low(engine, u))
     tm__engine_fell(engine);
-  if (u >= tm__counter_read(&engine->trip_bytes))
+  if (u >= tm__counter_read(&engine->look_bytes))
     tm__engine_cross(engine, u);
   serve(s);
 }

@@ -427,6 +427,7 @@ void tm_decide(const tm_inputs *inputs, tm_policy_state *state, tm_decision *out
     out->wake_bytes = tm__min(out->wake_bytes, tm__trips_above(&v.trips, v.reach_bytes));
   state->armed = v.reach_bytes < state->trip_bytes;
   out->trip_bytes = state->trip_bytes;
+  out->look_bytes = state->look_bytes;
   out->policy = state->trip_policy;
   out->reasons = out->kind >= 0 ? v.reasons | in.reasons : 0;
 }

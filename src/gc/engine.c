@@ -106,6 +106,7 @@ void tm__engine_publish(tm__engine *engine, const tm_decision *decision)
   tm__counter_set(&engine->low_bytes, tm__less(base, far));
   atomic_store_explicit(&engine->trip_reason, decision->policy, memory_order_relaxed);
   tm__counter_set(&engine->trip_bytes, decision->trip_bytes);
+  tm__counter_set(&engine->look_bytes, decision->look_bytes);
 }
 
 /* ---- Crossing -------------------------------------------------------------------------------- */
@@ -194,6 +195,8 @@ void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes)
   if (!atomic_load_explicit(&engine->pending, memory_order_acquire)) {
     if (reached)
       tm__engine_latch(engine, 0, footprint_bytes);
+    else if (footprint_bytes >= tm__counter_read(&engine->look_bytes))
+      tm__engine_fell(engine); /* a look-out: the trips as the rates of now have them */
     return;
   }
   if (reached && !join_latched(engine, trip_reason(engine))) {

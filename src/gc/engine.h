@@ -45,6 +45,7 @@ typedef struct tm__engine {
   tm__hooks hooks;
 
   /* read by every slow path */
+  tm__counter look_bytes;             /* where to tell the engine: at T, or on the way to it */
   tm__counter trip_bytes;             /* T; UINT64_MAX = none */
   _Atomic(uint32_t) pending;          /* latched TM_REASON_* bits, 0 = nothing */
   _Atomic(uint64_t) next_due_ns;      /* see tm_next_due_ns */
@@ -85,9 +86,10 @@ TM_HIDDEN void tm__engine_init(tm__engine *engine, const tm__engine_port *port);
 /* Removes all hooks, waiting for calls in flight. TM_EBUSY inside one of its hooks. */
 TM_HIDDEN int tm__engine_close(tm__engine *engine);
 
-/* A slow path saw `footprint` (exact) at or above the trip, or a time after which a suppressed
- * action can run: latches, logs DEFERRED, notifies on the 0 -> 1 edge or when next_due has passed.
- * Runs no hook. Any thread, no lock of the heap held. */
+/* A slow path saw `footprint` (exact) at or above look_bytes, or a time after which a suppressed
+ * action can run. At the trip: latches, logs DEFERRED, notifies on the 0 -> 1 edge or when next_due
+ * has passed. On the way to it: sets the trips by the rates of now, which is no crossing unless T
+ * has come down to the footprint. Runs no hook. Any thread, no lock of the heap held. */
 TM_HIDDEN void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes);
 
 /* Is a footprint of at most this far below what the trips were set from? One load; then call

@@ -402,7 +402,9 @@ static void run_emergency(round *r, uint64_t need)
   tm__engine_look(engine, &in);
   tm__lock_acquire(&engine->lock);
   move_reserve(engine, &in, fits(&in, need) ? 0 : need);
-  tm_decision trip = {.trip_bytes = engine->state.trip_bytes, .policy = engine->state.trip_policy};
+  const tm_policy_state *s = &engine->state;
+  tm_decision trip = {
+      .trip_bytes = s->trip_bytes, .look_bytes = s->look_bytes, .policy = s->trip_policy};
   tm__engine_publish(engine, &trip);
   tm__lock_release(&engine->lock);
 }

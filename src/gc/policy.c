@@ -145,7 +145,7 @@ void tm_policy_state_init(tm_policy_state *state, const tm_policy *policy, uint6
   state->net_share = 1.0;
   state->compact_effort = 0.25;
   state->armed = 1;
-  state->trip_bytes = TM__NO_TRIP;
+  state->trip_bytes = state->look_bytes = TM__NO_TRIP;
 }
 
 void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy)
@@ -332,7 +332,7 @@ void tm__trip_refresh(tm_policy_state *state, const tm_inputs *in)
 static uint64_t look_out(const tm_policy_state *state, uint64_t trip, uint64_t reach_bytes)
 {
   uint64_t live = state->live_bytes, headroom = tm__less(trip, live);
-  if (state->trip_policy != TM_REASON_SQRT || headroom < TM__SQRT_LOOK_BYTES)
+  if (state->trip_policy != TM_REASON_SQRT || headroom < TM__SQRT_LOOK_BYTES || trip == TM__NO_TRIP)
     return trip;
   for (unsigned shift = 3; shift; shift--)
     if (tm__add(live, headroom >> shift) > reach_bytes)
@@ -342,8 +342,8 @@ static uint64_t look_out(const tm_policy_state *state, uint64_t trip, uint64_t r
 
 void tm__trip_adopt(tm_policy_state *state, const tm__trips *trips, uint64_t reach_bytes)
 {
-  uint64_t trip = tm__trips_lowest(trips, &state->trip_policy);
-  state->trip_bytes = trip == TM__NO_TRIP ? trip : look_out(state, trip, reach_bytes);
+  state->trip_bytes = tm__trips_lowest(trips, &state->trip_policy);
+  state->look_bytes = look_out(state, state->trip_bytes, reach_bytes);
   state->proposed_bytes = trips->proposed_bytes;
 }
 

@@ -120,7 +120,7 @@ TM_HIDDEN double tm__growth_rate(const tm_policy_state *state);
 /* Takes over a policy that tm__policy_check filled; budgets start again. */
 TM_HIDDEN void tm__policy_adopt(tm_policy_state *state, const tm_policy *policy);
 
-/* Puts the lowest trip into state, or the next look-out on the way to it. */
+/* Puts the lowest trip into state, and the next look-out on the way to it. */
 TM_HIDDEN void tm__trip_adopt(tm_policy_state *state, const tm__trips *trips, uint64_t reach_bytes);
 /* Puts the trip that follows from state and inputs into state. */
 TM_HIDDEN void tm__trip_refresh(tm_policy_state *state, const tm_inputs *inputs);

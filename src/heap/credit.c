@@ -194,7 +194,7 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
   tm_heap *heap = shard->heap;
   tm__lock_acquire(&heap->lock);
   /* Read under the lock: who lowers the limit takes it next, and no older limit is used after. */
-  uint64_t trip = tm__counter_read(&heap->engine.trip_bytes);
+  uint64_t trip = tm__counter_read(&heap->engine.look_bytes);
   uint64_t hard = tm__counter_read(&heap->engine.hard_bytes);
   tm__credit_return_locked(shard);
   if (!fits(heap, bytes, hard)) {

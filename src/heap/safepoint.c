@@ -124,7 +124,7 @@ bool tm__safepoint_charge(tm__shard *shard, uint64_t bytes, bool may_run)
 void tm__safepoint_look(tm_heap *heap)
 {
   uint64_t footprint = tm__credit_level(heap);
-  if (footprint >= tm__counter_read(&heap->engine.trip_bytes))
+  if (footprint >= tm__counter_read(&heap->engine.look_bytes))
     tm__engine_cross(&heap->engine, footprint);
 }
 

@@ -57,7 +57,7 @@ static inline void expect_nothing(bench *b)
   expect(b, TM_VERDICT_COUNT, -1);
   assert_int_equal(b->d.reasons, 0);
   assert_int_equal(b->d.next_due_ns, 0);
-  assert_true(b->d.trip_bytes > b->in.footprint_bytes);
+  assert_true(b->d.look_bytes > b->in.footprint_bytes);
 }
 
 /* The rung ran for `ns` and left `mib`. */

@@ -142,7 +142,7 @@ static inline void fake_allocate(fake *f, uint64_t bytes)
 {
   atomic_fetch_add(&f->allocated, bytes);
   uint64_t u = atomic_fetch_add(&f->footprint, bytes) + bytes;
-  if (u >= tm__counter_read(&f->engine.trip_bytes))
+  if (u >= tm__counter_read(&f->engine.look_bytes))
     tm__engine_cross(&f->engine, u);
 }
 

@@ -149,7 +149,7 @@ static inline void model_poll(model *m)
       m->wake_bytes = d.wake_bytes;
     }
     if (!m->next_look_ns)
-      assert_true(d.trip_bytes > in.footprint_bytes); /* or it would be crossed at once again */
+      assert_true(d.look_bytes > in.footprint_bytes); /* or it would be crossed at once again */
     return;
   }
   fail_msg("a poll that does not end");
@@ -164,7 +164,7 @@ static inline void model_allocate(model *m, uint64_t live, uint64_t garbage)
   m->now_ns += (uint64_t)((double)(live + garbage) * m->work_ns_per_byte);
   uint64_t u = model_footprint(m);
   m->peak_bytes = u > m->peak_bytes ? u : m->peak_bytes;
-  if (u >= m->state.trip_bytes || m->state.trip_bytes == NO_TRIP || m->next_look_ns)
+  if (u >= m->state.look_bytes || m->state.trip_bytes == NO_TRIP || m->next_look_ns)
     model_poll(m);
 }
 

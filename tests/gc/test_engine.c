@@ -218,6 +218,89 @@ static void pending_since(void **unused)
   assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 1);
 }
 
+/* SQRT, 60 MiB live, T at 110: look-outs at 66.25, 72.5 and 85 MiB. */
+static fake *fake_looking_out(fake_hook *full)
+{
+  fake *f = fake_fresh();
+  tm_policy p;
+  tm_policy_init(&p);
+  p.kinds = TM_POLICY_SQRT;
+  fake_hook_add(f, TM_COLLECT, full);
+  atomic_store(&f->footprint, 60 * MIB);
+  tm_policy_state *s = &f->engine.state;
+  s->live_bytes = s->base_bytes = 60 * MIB;
+  s->alloc_rate = 16.0 * (double)MIB;
+  s->collect_speed = 1024.0 * (double)MIB;
+  s->speed_samples = 2;
+  assert_int_equal(tm__engine_policy_set(&f->engine, &p), 0);
+  assert_int_equal(tm__counter_read(&f->engine.trip_bytes), 110 * MIB);
+  assert_int_equal(tm__counter_read(&f->engine.look_bytes), 66 * MIB + 256 * KIB);
+  return f;
+}
+
+static void expect_nothing_said(fake *f)
+{
+  assert_false(fake_pending(f));
+  assert_int_equal(atomic_load(&f->notifies), 0);
+  assert_int_equal(tm__counter_read(&f->engine.crossings), 0);
+  assert_int_equal(fake_count(f, TM_DEFERRED_TO_POLL), 0);
+}
+
+/* The host is not asked, the log not filled and nothing counted when the engine only looks at its
+ * rates again; three looks per collection. */
+static void a_look_out_is_no_crossing(void **unused)
+{
+  (void)unused;
+  fake_hook full = {.frees = 50 * MIB};
+  fake *f = fake_looking_out(&full);
+  static const uint64_t next_kib[] = {72 * 1024 + 512, 85 * 1024, 110 * 1024};
+  for (size_t i = 0; i < TM_ARRAY_LEN(next_kib); i++) {
+    uint64_t look = tm__counter_read(&f->engine.look_bytes);
+    unsigned rearms = atomic_load(&f->rearms);
+    fake_allocate(f, look - atomic_load(&f->footprint));
+    expect_nothing_said(f);
+    assert_int_equal(tm__counter_read(&f->engine.look_bytes), next_kib[i] * KIB);
+    assert_int_equal(tm__counter_read(&f->engine.trip_bytes), 110 * MIB);
+    assert_int_equal(atomic_load(&f->rearms), rearms + 1); /* shards hear of the next one */
+  }
+  fake_allocate(f, 25 * MIB); /* and T is a crossing */
+  assert_true(fake_pending(f));
+  assert_int_equal(atomic_load(&f->notifies), 1);
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+  assert_int_equal(tm__counter_read(&f->engine.crossings), 1);
+  assert_int_equal(fake_record(f, TM_FIRED).trip_before_bytes,
+                   110 * MIB); /* T, as the log has it */
+}
+
+/* What a look-out is for: the storm is over, and this much headroom is too much for so little. */
+static void a_look_out_finds_what_is_due(void **unused)
+{
+  (void)unused;
+  fake_hook full = {.frees = 10 * MIB};
+  fake *f = fake_looking_out(&full);
+  atomic_fetch_add(&f->now_ns, 100 * SECOND);
+  fake_allocate(f, 10 * MIB);
+  assert_true(fake_pending(f));
+  assert_int_equal(atomic_load(&f->engine.pending), TM_REASON_SQRT);
+  assert_int_equal(atomic_load(&f->notifies), 1);
+  assert_int_equal(tm__counter_read(&f->engine.crossings), 1);
+  assert_int_equal(fake_count(f, TM_DEFERRED_TO_POLL), 1);
+  assert_int_equal(atomic_load(&full.calls), 0); /* R2 */
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+  assert_int_equal(tm__counter_read(&f->engine.crossings_lost), 0);
+}
+
+/* A leap over all look-outs is a crossing at once. */
+static void a_look_out_may_be_leapt_over(void **unused)
+{
+  (void)unused;
+  fake_hook full = {.frees = 50 * MIB};
+  fake *f = fake_looking_out(&full);
+  fake_allocate(f, 60 * MIB);
+  assert_int_equal(atomic_load(&f->notifies), 1);
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+}
+
 static void a_lower_fixed_trip_crosses(void **unused)
 {
   (void)unused;
@@ -383,6 +466,9 @@ int main(void)
       cmocka_unit_test(the_trip_follows_down),
       cmocka_unit_test(pressure),
       cmocka_unit_test(a_request_that_never_fits_latches_nothing),
+      cmocka_unit_test(a_look_out_is_no_crossing),
+      cmocka_unit_test(a_look_out_finds_what_is_due),
+      cmocka_unit_test(a_look_out_may_be_leapt_over),
   };
   const struct CMUnitTest always[] = {
       cmocka_unit_test(reasons_are_joined),

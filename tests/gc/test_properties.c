@@ -128,7 +128,8 @@ static uint64_t collections(const plenty *p, uint64_t mib)
     in.now_ns += bytes;
     live += bytes * grows / 256;
     tm_decide(&in, &s, &d);
-    CHECK(d.trip_bytes >= s.live_bytes);
+    CHECK(d.trip_bytes >= s.live_bytes && d.look_bytes >= s.live_bytes);
+    CHECK(d.look_bytes <= d.trip_bytes);
     if (d.verdict != TM_FIRED)
       continue;
     tm_outcome o = {.kind = TM_COLLECT,
@@ -296,7 +297,8 @@ static void nothing_wraps_and_nothing_is_nan(void **unused)
       CHECK(!b.d.next_due_ns || b.d.next_due_ns >= b.in.now_ns || b.in.now_ns < b.s.last_now_ns);
       bool held = b.d.kind >= 0 && (b.d.verdict == TM_FIRED || b.d.next_due_ns);
       uint64_t reach = tm__add(b.in.footprint_bytes, b.in.need_bytes);
-      CHECK(held || b.d.trip_bytes > reach || reach > UINT64_MAX / 2);
+      CHECK(held || b.d.look_bytes > reach || reach > UINT64_MAX / 2);
+      CHECK(b.d.look_bytes <= b.d.trip_bytes);
       tm_outcome o = {.kind = (tm_hook_kind)(b.d.kind >= 0 ? b.d.kind : (int)below(8)),
                       .result = (int)below(6),
                       .start_ns = b.in.now_ns,

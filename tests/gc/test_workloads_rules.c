@@ -160,7 +160,7 @@ static uint64_t trip_after_a_cold_run(bool with_the_rule)
   m.state.speed_samples = with_the_rule ? 1 : 2;
   model_allocate(&m, 0, 64 * KIB);
   model_poll(&m);
-  return m.state.proposed_bytes; /* not a look-out on the way */
+  return m.state.trip_bytes;
 }
 
 static void two_samples(void **unused)
