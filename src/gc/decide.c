@@ -387,12 +387,15 @@ static bool decide_tidy(view *v, tm_decision *out)
   return fire(v, TM_TRIM, 0, out);
 }
 
-/* The one round before a request fails: what is registered, in the ladder's order of promise. */
+/* The one round before a request fails: what is registered, in the ladder's order of promise. Rounds
+ * that find just enough each time are strikes as well, and come to an end. */
 static void decide_emergency(view *v, tm_decision *out)
 {
   uint64_t hard = v->in->hard_limit_bytes, need = v->in->need_bytes;
   unsigned mask = 1u << TM_DROP_CACHES | 1u << TM_COLLECT_MINOR | 1u << TM_COLLECT | 1u << TM_TRIM;
   v->reasons |= TM_REASON_HARD;
+  if (v->hard && decide_near_limit(v, out))
+    return;
   if (v->hard)
     need = v->reach_bytes - hard;
   else

@@ -296,6 +296,28 @@ static void near_the_limit(void **unused)
   }
 }
 
+/* Strikes count in rounds as well: each found something, and all of them hardly anything. */
+static void near_the_limit_in_rounds(void **unused)
+{
+  (void)unused;
+  for (int asks = 0; asks <= 1; asks++) {
+    bench *b = full_heap(FULL | (asks ? NEAR : 0), TM_END_FAIL);
+    uint64_t mib = b->in.footprint_bytes / MIB;
+    for (int strike = 2; strike <= 4; strike++) { /* the first was before */
+      expect(b, TM_FIRED, TM_COLLECT);
+      ran(b, TM_COLLECT, TM_HOOK_DONE, 90 * MS, mib);
+    }
+    if (asks) {
+      expect(b, TM_FIRED, TM_NEAR_LIMIT);
+      ran(b, TM_NEAR_LIMIT, TM_HOOK_DONE, 0, mib);
+      b->in.hooks &= ~(unsigned)NEAR; /* one round */
+    }
+    expect(b, TM_SUPPRESSED_INEFFECTIVE, TM_COLLECT);
+    b->in.now_ns += SECOND;
+    expect(b, TM_FIRED, TM_COLLECT); /* a second later it is worth a try */
+  }
+}
+
 /* ---- The function itself --------------------------------------------------------------------- */
 
 static void equal_arguments_equal_results(void **unused)
@@ -356,6 +378,7 @@ int main(void)
       cmocka_unit_test(emergency_without_a_limit),
       cmocka_unit_test(a_failed_request),
       cmocka_unit_test(near_the_limit),
+      cmocka_unit_test(near_the_limit_in_rounds),
       cmocka_unit_test(equal_arguments_equal_results),
       cmocka_unit_test(an_older_inputs_struct),
   };
