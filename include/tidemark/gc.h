@@ -145,7 +145,8 @@ TM_API int64_t tm_limit_get(const tm_heap *heap, tm_limit_kind kind); /* 0 = non
 enum {
   TM_POLICY_FIXED = 1 << 0,    /* fixed_bytes */
   TM_POLICY_GROWTH = 1 << 1,   /* L + max(growth_floor_bytes, L * growth_percent / 100) */
-  TM_POLICY_DEBT = 1 << 2,     /* gross allocation since the last collection */
+  TM_POLICY_DEBT = 1 << 2,     /* gross allocation since the last collection, looked at when the
+                                * footprint has grown by what is left of it */
   TM_POLICY_SQRT = 1 << 3,     /* headroom by the square-root rule, GROWTH's until two runs */
   TM_POLICY_SHARED = 1 << 4,   /* share of a common budget; without a group GROWTH's headroom */
   TM_POLICY_PRESSURE = 1 << 5, /* headroom shrinks under OS pressure */

@@ -209,6 +209,66 @@ static void informing_crosses_trips(void **state)
   assert_int_equal(tm_heap_close(sync), 0);
 }
 
+static int take_back(void *ctx, const tm_event *event)
+{
+  *(unsigned *)ctx |= event->reasons;
+  tm_inform(event->heap, "gpu", -(int64_t)tm_footprint(event->heap));
+  return TM_HOOK_DONE;
+}
+
+/* Told bytes alone bring each policy to its trip, count as allocated there, and are what the hook
+ * takes back. */
+static void told_bytes_weigh_in_every_policy(void **state)
+{
+  (void)state;
+  if (TM_STRESS_TRIP) {
+    print_message("SKIP: stress-trip crosses at every request\n");
+    skip();
+  }
+  static const struct {
+    const char *name;
+    unsigned kinds, reason;
+    int64_t soft, hard, trip; /* MiB */
+    tm_pressure pressure;
+    bool minor;
+  } table[] = {
+      {"fixed", TM_POLICY_FIXED, TM_REASON_FIXED, 0, 0, 64, 0, false},
+      {"growth", TM_POLICY_GROWTH, TM_REASON_GROWTH, 0, 0, 4, 0, false},
+      {"debt", TM_POLICY_DEBT, TM_REASON_DEBT, 0, 0, 16, 0, false},
+      {"sqrt", TM_POLICY_SQRT, TM_REASON_SQRT, 0, 0, 4, 0, false},
+      {"shared", TM_POLICY_SHARED, TM_REASON_SHARED, 0, 0, 4, 0, false},
+      {"yield", TM_POLICY_GROWTH | TM_POLICY_YIELD, TM_REASON_GROWTH, 0, 0, 4, 0, false},
+      {"pressure", TM_POLICY_GROWTH | TM_POLICY_PRESSURE, TM_REASON_GROWTH, 0, 0, 2,
+       TM_PRESSURE_LOW, false},
+      {"soft", 0, TM_REASON_SOFT, 50, 0, 49, 0, false},
+      {"halfway", 0, TM_REASON_HALFWAY, 0, 20, 10, 0, false},
+      {"young", 0, TM_REASON_YOUNG, 0, 0, 8, 0, true},
+  };
+  for (size_t i = 0; i < TM_ARRAY_LEN(table); i++) {
+    tm_policy policy;
+    unsigned reasons = 0;
+    tm_policy_init(&policy);
+    policy.kinds = table[i].kinds;
+    assert_int_equal(new_heap(NULL), 0);
+    assert_int_equal(tm_policy_set(heap, &policy), 0);
+    assert_int_equal(tm_limit_set(heap, TM_SOFT, table[i].soft << 20), 0);
+    assert_int_equal(tm_limit_set(heap, TM_HARD, table[i].hard << 20), 0);
+    assert_int_equal(tm_pressure_post(heap, table[i].pressure), 0);
+    (void)tm_poll(heap); /* what pressure itself asks for */
+    assert_int_equal(tm_hook_add(heap, TM_COLLECT, take_back, &reasons, NULL), 0);
+    if (table[i].minor)
+      assert_int_equal(tm_hook_add(heap, TM_COLLECT_MINOR, take_back, &reasons, NULL), 0);
+    while (!tm_pending(heap) && tm_footprint(heap) < 100 << 20)
+      tm_inform(heap, "gpu", 1 << 20);
+    if (tm_footprint(heap) >> 20 != (uint64_t)table[i].trip)
+      fail_msg("%s: at %ld MiB", table[i].name, (long)(tm_footprint(heap) >> 20));
+    assert_int_equal(tm_poll(heap), 1);
+    assert_true(reasons & table[i].reason);
+    assert_int_equal(tm_footprint(heap), 0);
+    assert_int_equal(close_heap(NULL), 0);
+  }
+}
+
 /* ---- Threads -------------------------------------------------------------------------------- */
 
 enum { THREADS = 8, TIMES = 5000 };
@@ -257,6 +317,7 @@ int main(void)
       cmocka_unit_test(an_underflow_is_reported_once),
       ON_A_HEAP(an_underflow_is_no_footprint),
       cmocka_unit_test(informing_crosses_trips),
+      cmocka_unit_test(told_bytes_weigh_in_every_policy),
       ON_A_HEAP(nothing_is_lost_between_threads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,6 +285,39 @@ static void a_deferred_heap_just_fails(void **state)
   host_end(h);
 }
 
+/* ---- Debt ------------------------------------------------------------------------------------ */
+
+/* Debt is gross, and looked at only when the footprint is at the trip: what the host frees by hand
+ * is never asked for, however much of it there was. */
+static void debt_waits_for_the_footprint(void **state)
+{
+  (void)state;
+  if (TM_STRESS_TRIP) {
+    print_message("SKIP: stress-trip crosses at every request\n");
+    skip();
+  }
+  tm_policy policy;
+  tm_policy_init(&policy);
+  policy.kinds = TM_POLICY_DEBT;
+  host *h = host_new(TM_DEFERRED, 0, 0);
+  assert_int_equal(tm_policy_set(h->heap, &policy), 0);
+  make_garbage(h, 4 * MIB);
+  for (int i = 0; i < 200; i++) { /* 12 times D */
+    void *p = tm_malloc(h->heap, TM_MEM, MIB);
+    assert_non_null(p);
+    tm_free(h->heap, TM_MEM, p);
+  }
+  assert_int_equal(tm_pending(h->heap), 0);
+  assert_int_equal(h->notified, 0);
+  while (!tm_pending(h->heap))
+    make_garbage(h, MIB);
+  assert_in_range(tm_footprint(h->heap), 16 * MIB,
+                  17 * MIB + 4096); /* T = U + (D - A) at the look */
+  assert_int_equal(tm_poll(h->heap), 1);
+  assert_int_equal(h->event.reasons, TM_REASON_DEBT);
+  host_end(h);
+}
+
 /* ---- Limits --------------------------------------------------------------------------------- */
 
 static void limits_can_be_read_back(void **state)
@@ -404,6 +437,7 @@ int main(void)
       cmocka_unit_test(a_synchronous_heap_collects_before_it_fails),
       cmocka_unit_test(what_cannot_fit_fails_once),
       cmocka_unit_test(a_deferred_heap_just_fails),
+      cmocka_unit_test(debt_waits_for_the_footprint),
       cmocka_unit_test(limits_can_be_read_back),
       cmocka_unit_test(lowering_a_limit_can_cross),
       cmocka_unit_test(calls_without_a_heap),
