@@ -103,6 +103,89 @@ static void compaction_that_does_not_help(void **unused)
   assert_true(passes_in_100_s(false) > 1000);   /* a quarter of the time, for ever */
 }
 
+/* A heap of 100 MiB that is always a little fragmented: packed, and soon as before. Each pass does
+ * what it can, so the effort never falls; only the threshold says that it is not worth it. */
+static uint64_t passes_for_what_comes_back(uint64_t fixable_mib, uint64_t as_if_times)
+{
+  tm_policy_state s;
+  tm_inputs in = {.size = sizeof in, .now_ns = SECOND, .hooks = 1u << TM_COMPACT};
+  tm_decision d;
+  uint64_t passes = 0;
+  in.footprint_bytes = 70 * MIB;
+  in.committed_bytes = 100 * MIB;
+  in.fixable_bytes = fixable_mib * as_if_times * MIB;
+  tm_policy_state_init(&s, NULL, in.now_ns);
+  s.policy.kinds = 0;
+  for (uint64_t end = in.now_ns + 100 * SECOND; in.now_ns < end; in.now_ns += MS) {
+    tm_decide(&in, &s, &d);
+    if (d.verdict != TM_FIRED)
+      continue;
+    tm_outcome o = {.kind = TM_COMPACT,
+                    .start_ns = in.now_ns,
+                    .end_ns = in.now_ns + 20 * MS,
+                    .committed_before_bytes = in.committed_bytes,
+                    .committed_after_bytes = in.committed_bytes - fixable_mib * MIB};
+    tm_decide_outcome(&s, &o);
+    in.now_ns = o.end_ns;
+    passes++;
+  }
+  return passes;
+}
+
+static void compaction_of_what_comes_back(void **unused)
+{
+  (void)unused;
+  assert_int_equal(passes_for_what_comes_back(9, 1), 0);
+  assert_true(passes_for_what_comes_back(9, 2) > 900); /* without: a threshold of half the size */
+  assert_true(passes_for_what_comes_back(10, 1) > 900);
+}
+
+/* ---- Trimming what is wanted again ----------------------------------------------------------- */
+
+/* Demand between 40 and 100 MiB every 10 s, and the system is a little short of memory all the
+ * time. What is trimmed in a trough is faulted in again at the next crest: MiB in two minutes. */
+static uint64_t trimmed_in_waves(bool with_the_rule)
+{
+  tm_policy_state s;
+  tm_inputs in = {.size = sizeof in, .now_ns = SECOND};
+  tm_decision d;
+  uint64_t trimmed = 0;
+  tm_policy_state_init(&s, NULL, in.now_ns);
+  for (uint64_t second = 0; second < 240; second++, in.now_ns += SECOND) {
+    bool crest = second < 120 && second / 5 % 2 == 0; /* two minutes of waves, two of calm */
+    uint64_t committed = tm__max(in.committed_bytes, crest ? 100 * MIB : 40 * MIB);
+    in.footprint_bytes = crest ? 100 * MIB : 40 * MIB;
+    in.committed_bytes = committed;
+    in.dirty_bytes = committed - in.footprint_bytes;
+    in.pressure = TM_PRESSURE_LOW;
+    if (!with_the_rule)
+      s.peak_bytes[0] = s.peak_bytes[1] = 0;
+    tm_decide(&in, &s, &d);
+    if (d.verdict != TM_FIRED)
+      continue;
+    assert_int_equal(d.kind, TM_TRIM);
+    tm_outcome o = {.kind = TM_TRIM,
+                    .start_ns = in.now_ns,
+                    .end_ns = in.now_ns,
+                    .footprint_before_bytes = in.footprint_bytes,
+                    .footprint_after_bytes = in.footprint_bytes,
+                    .committed_before_bytes = in.committed_bytes,
+                    .committed_after_bytes = in.footprint_bytes,
+                    .returned_bytes = in.dirty_bytes};
+    tm_decide_outcome(&s, &o);
+    trimmed += in.dirty_bytes / MIB;
+    in.committed_bytes = in.footprint_bytes;
+  }
+  return trimmed;
+}
+
+static void trims_keep_the_demand_of_a_minute(void **unused)
+{
+  (void)unused;
+  assert_int_equal(trimmed_in_waves(true), 60); /* once, when the waves are a minute ago */
+  assert_int_equal(trimmed_in_waves(false), 12 * 60);
+}
+
 /* ---- Doubling: a rate that was measured on what dies by itself ------------------------------- */
 
 /* A quiet service, small headroom; then nearly all that it allocates it also frees by hand. */
@@ -175,6 +258,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ineffective),
       cmocka_unit_test(compaction_that_does_not_help),
+      cmocka_unit_test(compaction_of_what_comes_back),
+      cmocka_unit_test(trims_keep_the_demand_of_a_minute),
       cmocka_unit_test(one_doubling),
       cmocka_unit_test(two_samples),
   };
