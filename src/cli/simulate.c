@@ -82,9 +82,10 @@ static void port_rearm(void *ctx)
   (void)ctx; /* every step looks */
 }
 
-static uint64_t port_trim(void *ctx)
+static uint64_t port_trim(void *ctx, bool touches)
 {
   sim *s = ctx;
+  (void)touches; /* only what is dirty was recorded */
   uint64_t dirty = tm__less(s->at.dirty_bytes, s->trimmed_bytes);
   s->trimmed_bytes = s->at.dirty_bytes;
   return dirty;

@@ -31,7 +31,8 @@ typedef struct tm__engine_port {
   tm_heap *heap;                              /* an opaque name, passed on to notify and events */
   const char *name;                           /* for the log */
   void (*read)(void *ctx, tm__readings *out); /* out is zero: what is not known stays so */
-  uint64_t (*trim)(void *ctx);                /* the built-in trim: bytes the OS got back */
+  /* The built-in trim: bytes the OS got back. touches = false: without a look at any block. */
+  uint64_t (*trim)(void *ctx, bool touches);
   uint64_t (*compact)(void *ctx); /* the built-in compaction (handles): bytes moved; may be NULL */
   void (*rearm)(void *ctx);       /* trip, limit or pending changed: shards must look again */
   uint64_t (*now_ns)(void *ctx);

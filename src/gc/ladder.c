@@ -77,7 +77,10 @@ static void run_built_in(tm__engine *engine, tm__action *action)
 {
   const tm__engine_port *port = &engine->port;
   if (action->decision.kind == TM_TRIM) {
-    action->outcome.returned_bytes = port->trim(port->ctx);
+    /* Short of memory, the system may have paged out what is free: it must not have to bring that
+     * back in for being told so. */
+    bool touches = !(action->decision.reasons & TM_REASON_PRESSURE);
+    action->outcome.returned_bytes = port->trim(port->ctx, touches);
     count_result(action, TM_HOOK_DONE);
   } else if (action->decision.kind == TM_COMPACT && port->compact) {
     if (port->compact(port->ctx))

@@ -33,9 +33,9 @@ static void port_read(void *ctx, tm__readings *out)
   out->fixable_bytes = tm__compact_fixable(heap, sums.freed_bytes);
 }
 
-static uint64_t port_trim(void *ctx)
+static uint64_t port_trim(void *ctx, bool touches)
 {
-  return tm__trim_run(ctx);
+  return touches ? tm__trim_run(ctx) : tm__trim_untouched(ctx);
 }
 
 static uint64_t port_compact(void *ctx)

@@ -7,6 +7,13 @@
 #include "heap/quiesce.h"
 #include "heap/shard.h"
 
+uint64_t tm__trim_untouched(tm_heap *heap)
+{
+  uint64_t returned = 0, purged = tm__arena_purge(0, &returned);
+  tm__shared_add(&heap->released_bytes, purged);
+  return returned;
+}
+
 uint64_t tm__trim_run(tm_heap *heap)
 {
   tm__shard *mine = tm__shard_peek(heap);
@@ -16,9 +23,7 @@ uint64_t tm__trim_run(tm_heap *heap)
     (void)tm__holes_make(mine, &returned);
   }
   tm__shards_sweep_idle(heap, &returned);
-  uint64_t purged = tm__arena_purge(0, &returned);
-  tm__shared_add(&heap->released_bytes, purged);
-  return returned;
+  return returned + tm__trim_untouched(heap);
 }
 
 uint64_t tm_trim(tm_heap *heap)

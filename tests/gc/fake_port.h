@@ -26,7 +26,8 @@ typedef struct fake {
   tm__engine engine; /* first: static memory, zero at the start */
   _Atomic(uint64_t) now_ns, footprint, allocated, committed, dirty, fixable, informed, movable;
   _Atomic(unsigned) reads, trims, compacts, rearms, notifies;
-  bool alone; /* the test has one thread: locks can be looked at */
+  bool touched; /* by a trim */
+  bool alone;   /* the test has one thread: locks can be looked at */
 } fake;
 
 /* Ports, hooks and notify are called with no lock held: they may take locks of their own. */
@@ -54,9 +55,10 @@ static void fake_read(void *ctx, tm__readings *out)
   atomic_fetch_add(&f->reads, 1);
 }
 
-static uint64_t fake_trim(void *ctx)
+static uint64_t fake_trim(void *ctx, bool touches)
 {
   fake *f = ctx;
+  f->touched |= touches;
   fake_lock_is_free(f);
   uint64_t dirty = atomic_exchange(&f->dirty, 0);
   atomic_fetch_sub(&f->committed, dirty);
@@ -100,6 +102,7 @@ static inline fake *fake_fresh(void)
   if (f.engine.port.ctx)
     assert_int_equal(tm__engine_close(&f.engine), 0);
   f.alone = true;
+  f.touched = false;
   atomic_store(&f.now_ns, 1000 * SECOND);
   atomic_store(&f.footprint, 0);
   atomic_store(&f.allocated, 0);

@@ -105,6 +105,14 @@ static void trim_hooks_then_the_built_in_trim(void **unused)
   assert_int_equal(row_of(f, TM_TRIM).reclaimed_bytes_total, 70 * MIB);
   assert_int_equal(row_of(f, TM_TRIM).results_total[TM_HOOK_DONE], 1); /* the built-in one */
   assert_int_equal(row_of(f, TM_TRIM).results_total[TM_HOOK_NOTHING], 1);
+  assert_false(f->touched); /* under pressure it looks at no block, */
+  atomic_fetch_add(&f->now_ns, 20 * SECOND);
+  atomic_store(&f->committed, 80 * MIB);
+  atomic_store(&f->dirty, 70 * MIB);
+  assert_int_equal(tm__engine_limit_set(&f->engine, TM_SOFT, 63 * MIB), 0);
+  assert_int_equal(tm__engine_poll(&f->engine), 1);
+  assert_int_equal(atomic_load(&f->trims), 2);
+  assert_true(f->touched); /* above the soft limit it does */
 }
 
 static void built_in_compaction_needs_something_movable(void **unused)

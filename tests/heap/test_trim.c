@@ -5,6 +5,7 @@
 #include "heap/trim.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <tidemark/gc.h>
@@ -266,6 +267,64 @@ static void a_soft_limit_leaves_no_room_for_dirt(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
+/* ---- Under pressure ------------------------------------------------------------------------- */
+
+enum { SMALL = 1024, RUN = 32, SMALLS = 8 * MIB / SMALL };
+
+/* Who may read the OS pages in which all blocks are free: every second run of them. How many runs. */
+static unsigned protect_free_pages(char *const *blocks, int protection)
+{
+  unsigned runs = 0;
+  for (size_t i = RUN; i < SMALLS; i += 2 * (size_t)RUN) {
+    char *first = blocks[i], *last = blocks[i + RUN - 1];
+    if (last - first != (RUN - 1) * SMALL)
+      continue; /* across two pages of the heap */
+    uintptr_t from = ((uintptr_t)first + TM_OS_PAGE - 1) & ~(uintptr_t)(TM_OS_PAGE - 1);
+    uintptr_t to = ((uintptr_t)last + SMALL) & ~(uintptr_t)(TM_OS_PAGE - 1);
+    must(mprotect((char *)from, to - from, protection) == 0);
+    runs++;
+  }
+  return runs;
+}
+
+/* Regression: the trim that answers memory pressure walked the lists of free blocks, and so brought
+ * back in what the system had paged out. Pages that nobody may read stand for those. */
+static void trim_under_pressure_touches_no_block(void **state)
+{
+  (void)state;
+  static char *blocks[SMALLS];
+  if (TM_STRESS_TRIP) {
+    print_message("SKIP: stress-trip runs other rungs as well\n");
+    skip();
+  }
+  tm_heap *heap = tm_heap_default();
+  for (size_t i = 0; i < SMALLS; i++) {
+    blocks[i] = tm_malloc(heap, TM_MEM, SMALL);
+    must(blocks[i] != NULL);
+    memset(blocks[i], 1, SMALL);
+  }
+  void *dirt = tm_malloc(heap, TM_MEM, 16 * MIB);
+  memset(dirt, 1, 16 * MIB);
+  tm_free(heap, TM_MEM, dirt);
+  for (size_t i = RUN; i < SMALLS; i++)
+    if (i / RUN % 2)
+      tm_free(heap, TM_MEM, blocks[i]);
+  uint64_t holes = tm__counter_read(&heap->hole_bytes);
+  assert_true(tm__arena_dirty_bytes() >= 16 * MIB);
+  assert_true(protect_free_pages(blocks, PROT_NONE) >= 20);
+  assert_int_equal(tm_pressure_post(heap, TM_PRESSURE_CRITICAL), 0);
+  assert_true(tm_poll(heap) >= 1);
+  (void)protect_free_pages(blocks, PROT_READ | PROT_WRITE);
+  assert_true(tm__arena_dirty_bytes() < MIB);
+  assert_int_equal(tm__counter_read(&heap->hole_bytes), holes);
+  (void)tm_trim(heap); /* which does look at them */
+  assert_true(tm__counter_read(&heap->hole_bytes) > holes);
+  for (size_t i = 0; i < SMALLS; i++)
+    if (i / RUN % 2 == 0)
+      tm_free(heap, TM_MEM, blocks[i]);
+  assert_int_equal(tm_pressure_post(heap, TM_PRESSURE_NONE), 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -278,6 +337,7 @@ int main(void)
       cmocka_unit_test(dirt_decays_by_the_clock),
       cmocka_unit_test(what_is_reused_is_kept),
       cmocka_unit_test(a_soft_limit_leaves_no_room_for_dirt),
+      cmocka_unit_test(trim_under_pressure_touches_no_block),
   };
   pages_stay_small();
   (void)tm_heap_default();
