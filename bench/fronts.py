@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 """The time and memory fronts of the policies over simulated heaps.
 
-    fronts.py [--build DIR] [--all]
+    fronts.py [--build DIR] [--all] [--plot DIR]
 
 Sweeps each policy's knob over the hosts of bench/fronts.c and prints how much memory it needs for
 the collector time of GROWTH at 100 percent: for each host alone, and for all of them together with
 one knob. Memory is the footprint's mean over time. Between two knobs the front is drawn straight
-(both logarithmic). A star: the policy cannot come down to GROWTH's collector time with its knob, and
-is compared with GROWTH at the least that it can. Nothing is measured: the numbers are the same on every machine. --all prints
-every point. Ends with 1 iff SQRT misses its goal: 15 percent less memory for all hosts together,
-and on no host more than 5 percent more than GROWTH.
+(both logarithmic). A star: the policy cannot come down to GROWTH's collector time with its knob,
+and is compared with GROWTH at the least that it can. Nothing is measured: the numbers are the same
+on every machine. --all prints every point, --plot DIR draws them: one fronts-HOST.svg for each host,
+and fronts-together.svg. Ends with 1 iff SQRT misses its goal: 15 percent less memory for all hosts
+together, and on no host more than 5 percent more than GROWTH.
 """
 
 import argparse
@@ -19,10 +20,21 @@ import re
 import subprocess
 import sys
 
+import fronts_plot
 import machine
 import run
 
-HOSTS = ("archive", "service", "cruncher", "script", "phases", "waves", "building", "startup")
+HOSTS = {
+    "archive": "much lives, little is allocated",
+    "service": "steady, of middle size",
+    "cruncher": "little lives, much is allocated",
+    "script": "small, with a slow collector",
+    "phases": "allocates much and little in turns",
+    "waves": "what lives rises and falls",
+    "building": "what lives grows, then shrinks",
+    "startup": "loads for three seconds, then is quiet",
+}
+TOGETHER_WORDS = "all eight, each policy with one knob for all"
 KNOBS = {
     "growth": (100, 10, 15, 20, 30, 40, 50, 65, 80, 125, 150, 200, 250, 300, 400, 600, 800),
     "sqrt": (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 30, 40, 60),
@@ -103,6 +115,18 @@ def show(fronts):
     return ratios
 
 
+def pictures(fronts):
+    """{host: SVG}, `together` among them."""
+    drawn = {}
+    for host, words in (*HOSTS.items(), ("together", TOGETHER_WORDS)):
+        lines = {policy: [(knob, *point) for knob, point in
+                          sorted(zip(knobs, fronts[policy][host]))]
+                 for policy, knobs in KNOBS.items()}
+        base = fronts["growth"][host][KNOBS["growth"].index(BASE)]
+        drawn[host] = fronts_plot.draw(host, words, lines, base, f"growth {BASE} %")
+    return drawn
+
+
 def show_points(fronts):
     """Prints every point of every front."""
     for policy, hosts in fronts.items():
@@ -116,12 +140,15 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--build", default=os.path.join(machine.ROOT, "build"))
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--plot", metavar="DIR")
     options = parser.parse_args(arguments)
     try:
         folder = machine.find_program_dir(options.build)
         if folder is None:
             raise run.BenchError(f"no benchmark programs below {options.build}")
         fronts = measure(os.path.join(folder, "fronts"))
+        if options.plot:
+            fronts_plot.write(options.plot, pictures(fronts))
     except (run.BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
