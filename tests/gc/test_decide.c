@@ -388,6 +388,21 @@ static void postponed_by_yield_and_cost(void **unused)
   expect(&pressed, TM_FIRED, TM_COLLECT);
 }
 
+/* How much of the time a useless run may take: 90 % / (added / removed - 1). */
+static void postponed_less_where_runs_free_more(void **unused)
+{
+  (void)unused;
+  bench *b = fresh(FULL);
+  grown(b, 110);
+  ran(b, TM_COLLECT, TM_HOOK_DONE, 50 * MS, 90); /* 1.8 GB/s; 110 added for 20 removed: 5.5 */
+  grown(b, 180);                                 /* would cost 100 ms: 20 % of half a second */
+  bench early = *b, late = *b;
+  early.in.now_ns += 490 * MS;
+  expect(&early, TM_SUPPRESSED_YIELD, TM_COLLECT);
+  late.in.now_ns += 510 * MS;
+  expect(&late, TM_FIRED, TM_COLLECT);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -412,6 +427,7 @@ int main(void)
       cmocka_unit_test(patience),
       cmocka_unit_test(held_back_wakes_at_the_next_reason),
       cmocka_unit_test(postponed_by_yield_and_cost),
+      cmocka_unit_test(postponed_less_where_runs_free_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,7 +270,7 @@ static void the_price_of_a_cooldown(void **unused)
   build(16 * MIB);
   for (int i = 0; i < 20000; i++)
     model_allocate(&m, 0, MIB);
-  assert_true(m.peak_bytes <= 86 * MIB); /* 260 MiB otherwise: 80 ms at 3 GB/s */
+  assert_true(m.peak_bytes <= 86 * MIB); /* 273 MiB otherwise: 80 ms at 3 GB/s */
   assert_true(model_share(&m) <= 0.51);
 }
 
