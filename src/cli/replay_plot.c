@@ -1,92 +1,36 @@
 /*
  * replay_plot.c - collector time against peak as one SVG: no script, no font of its own, no
- * reference to anything outside. Light, and dark where the reader's system is.
+ * reference to anything outside. Light, and dark where the reader's system is. Narrow and tall, so
+ * that it can still be read where a phone shows it at two thirds of its size.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cli/axis.h"
 #include "cli/replay.h"
 #include "gc/policy.h"
 #include "stats/emit.h"
 #include "stats/units.h"
 
 enum {
-  LEFT = 96, /* of the paper's 880 by 560 */
-  RIGHT = 840,
-  TOP = 112,
-  BOTTOM = 484,
-  TICKS = 16, /* at most, on one axis */
-  DECADES = 24,
-  LETTER = 8, /* pixels that a letter of a label takes, one more in bold, */
-  LINE = 15,  /* and a line */
+  WIDTH = 480, /* of the paper, which is 600 high */
+  LEFT = 88,   /* of the axes */
+  RIGHT = 452,
+  TOP = 158,
+  BOTTOM = 540,
+  MARGIN = 16,     /* of the words above them */
+  TICK_WIDTH = 50, /* pixels between two ticks beside each other, at least, */
+  TICK_LINE = 20,  /* and above each other */
+  LETTER = 8,      /* pixels that a letter of a label takes, one more in bold, */
+  LINE = 16,       /* and a line */
+  NAMES = 4,       /* in one label; if there are more, the last line counts them */
+  NEAR = 3,        /* of points that are no more than so many pixels apart */
+  FILE_LETTERS = 54,
   POINTS = TM__REPLAY_ROWS + 1,
   STRIDE = 12, /* pixels between two boxes on the front */
   BOXES = 2048
 };
-
-/* ---- Scales ---------------------------------------------------------------------------------- */
-
-typedef struct axis {
-  double low, high; /* of the values */
-  bool log;
-  double from, to; /* of the pixels */
-  double ticks[TICKS];
-  size_t count;
-} axis;
-
-static double position(const axis *a, double value)
-{
-  double share =
-      a->log ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
-  return a->from + (a->to - a->from) * share;
-}
-
-/* The next of 1, 2, 5, 10 ... times the unit that is not below `least`. */
-static double nice_step(double least, double unit)
-{
-  static const double factors[] = {1, 2, 5, 10};
-  double power = unit * pow(10, floor(log10(least / unit)));
-  for (size_t i = 0; i < TM_ARRAY_LEN(factors); i++)
-    if (factors[i] * power >= least * 0.999)
-      return factors[i] * power;
-  return 10 * power;
-}
-
-static void add_tick(axis *a, double value)
-{
-  if (a->count < TICKS && value >= a->low * 0.999999 && value <= a->high * 1.000001)
-    a->ticks[a->count++] = value;
-}
-
-/* A straight scale with some five ticks: from zero, unless the values lie close together; then what
- * is small is not shown as large. */
-static void scale_straight(axis *a, double least, double most, double unit)
-{
-  double span = most - least;
-  bool from_zero = span > most / 2 || most <= 0;
-  double wanted = from_zero ? most : fmax(1.4 * span, most / 5);
-  double step = nice_step((wanted > 0 ? wanted : unit) / 5, unit);
-  double middle = (least + most) / 2;
-  a->low = from_zero ? 0 : floor((middle - wanted / 2) / step) * step;
-  a->low = a->low < 0 ? 0 : a->low;
-  a->high = ceil((fmax(most, middle + (from_zero ? 0 : wanted / 2)) + step / 4) / step) * step;
-  for (int i = 0; i < TICKS; i++)
-    add_tick(a, a->low + i * step);
-}
-
-/* For values that span a factor of twenty or more: 1, 2, 5, 10 ... */
-static void scale_log(axis *a, double least, double most)
-{
-  static const double factors[] = {1, 2, 5};
-  bool wide = most / least > 2000;
-  a->log = true;
-  a->low = least / 1.3;
-  a->high = most * 1.3;
-  double power = pow(10, floor(log10(a->low)));
-  for (int decade = 0; decade < DECADES && power <= a->high; decade++, power *= 10)
-    for (size_t i = 0; i < (wide ? 1 : TM_ARRAY_LEN(factors)); i++)
-      add_tick(a, power * factors[i]);
-}
 
 /* ---- What is drawn --------------------------------------------------------------------------- */
 
@@ -97,7 +41,7 @@ typedef struct box {
 typedef struct drawing {
   tm__emit *e;
   const tm__replay *replay;
-  axis x, y;
+  tm__axis x, y;
   const tm__replay_row *points[POINTS]; /* the recorded one first */
   size_t count;
   box taken[BOXES]; /* where no label may stand any more */
@@ -117,12 +61,12 @@ static double peak_of(const tm__replay_row *row)
 
 static double x_of(const drawing *d, const tm__replay_row *row)
 {
-  return position(&d->x, time_of(row));
+  return tm__axis_at(&d->x, time_of(row));
 }
 
 static double y_of(const drawing *d, const tm__replay_row *row)
 {
-  return position(&d->y, peak_of(row));
+  return tm__axis_at(&d->y, peak_of(row));
 }
 
 static double unit_of_bytes(double most)
@@ -143,16 +87,16 @@ static void choose_scales(drawing *d)
     least_y = fmin(least_y, peak_of(d->points[i]));
     most_y = fmax(most_y, peak_of(d->points[i]));
   }
-  d->x = (axis){.from = LEFT, .to = RIGHT};
-  d->y = (axis){.from = BOTTOM, .to = TOP};
+  d->x = (tm__axis){.from = LEFT, .to = RIGHT, .gap = TICK_WIDTH};
+  d->y = (tm__axis){.from = BOTTOM, .to = TOP, .gap = TICK_LINE};
   if (least_x > 0 && most_x / least_x > 20)
-    scale_log(&d->x, least_x, most_x);
+    tm__axis_log(&d->x, least_x, most_x);
   else
-    scale_straight(&d->x, least_x, most_x, 1);
+    tm__axis_straight(&d->x, least_x, most_x, 1);
   if (least_y > 0 && most_y / least_y > 20)
-    scale_log(&d->y, least_y, most_y);
+    tm__axis_log(&d->y, least_y, most_y);
   else
-    scale_straight(&d->y, least_y, most_y, unit_of_bytes(most_y));
+    tm__axis_straight(&d->y, least_y, most_y, unit_of_bytes(most_y));
   uint64_t soft = d->count > 1 ? d->points[1]->soft_bytes : 0;
   bool shown = (double)soft > d->y.low && (double)soft < d->y.high;
   d->soft_bytes = shown ? soft : 0;
@@ -225,14 +169,14 @@ static void emit_axes(const drawing *d)
 {
   char text[32];
   for (size_t i = 0; i < d->y.count; i++) {
-    double y = position(&d->y, d->y.ticks[i]);
+    double y = tm__axis_at(&d->y, d->y.ticks[i]);
     emit_line(d->e, "grid", LEFT, y, RIGHT, y);
     (void)tm__size_format((uint64_t)(d->y.ticks[i] + 0.5), text, sizeof text);
     drop_zeros(text);
-    emit_words(d->e, "tick end", LEFT - 10, y + 4, text);
+    emit_words(d->e, "tick end", LEFT - 8, y + 4.5, text);
   }
   for (size_t i = 0; i < d->x.count; i++) {
-    double x = position(&d->x, d->x.ticks[i]);
+    double x = tm__axis_at(&d->x, d->x.ticks[i]);
     emit_line(d->e, "grid", x, TOP, x, BOTTOM);
     (void)tm__time_format((uint64_t)(d->x.ticks[i] + 0.5), text, sizeof text);
     drop_zeros(text);
@@ -240,11 +184,11 @@ static void emit_axes(const drawing *d)
   }
   emit_line(d->e, "axis", LEFT, BOTTOM, RIGHT, BOTTOM);
   emit_line(d->e, "axis", LEFT, TOP, LEFT, BOTTOM);
-  emit_words(d->e, "name middle", (LEFT + RIGHT) / 2.0, BOTTOM + 46,
+  emit_words(d->e, "name middle", (LEFT + RIGHT) / 2.0, BOTTOM + 44,
              d->x.log ? "time spent in actions, whole run (logarithmic)"
                       : "time spent in actions, whole run");
-  tm__emit_text(d->e, "<g transform=\"rotate(-90 22 298)\">");
-  emit_words(d->e, "name middle", 22, 298,
+  tm__emit_text(d->e, "<g transform=\"rotate(-90 16 349)\">");
+  emit_words(d->e, "name middle", 16, (TOP + BOTTOM) / 2.0,
              d->y.log ? "peak footprint (logarithmic)" : "peak footprint");
   tm__emit_text(d->e, "</g>\n");
 }
@@ -258,7 +202,7 @@ static bool overlap(const box *a, const box *b)
 
 static bool is_free(const drawing *d, const box *b)
 {
-  if (b->left < LEFT + 2 || b->right > RIGHT + 38 || b->top < TOP || b->bottom > BOTTOM)
+  if (b->left < LEFT + 2 || b->right > WIDTH - 4 || b->top < TOP || b->bottom > BOTTOM)
     return false;
   for (size_t i = 0; i < d->taken_count; i++)
     if (overlap(b, &d->taken[i]))
@@ -272,25 +216,76 @@ static void take_box(drawing *d, box b)
     d->taken[d->taken_count++] = b;
 }
 
-/* Beside its point, above or below, near or farther: the first place that is free. A label that
- * finds none is left out; the point still has it as a tooltip. */
-static void emit_label(drawing *d, const tm__replay_row *row)
+/* The names of points that cannot be told apart are one label, a line each. */
+typedef struct label {
+  const char *lines[NAMES];
+  size_t count;
+  double width;
+  char more[32]; /* how many names are left out */
+} label;
+
+static label names_at(const drawing *d, size_t first, bool *named)
+{
+  const tm__replay_row *at = d->points[first];
+  label l = {.width = 0};
+  size_t left_out = 0;
+  for (size_t i = first; i < d->count; i++) {
+    const tm__replay_row *row = d->points[i];
+    if (named[i] || row->front != at->front ||
+        hypot(x_of(d, row) - x_of(d, at), y_of(d, row) - y_of(d, at)) > NEAR)
+      continue;
+    named[i] = true;
+    if (l.count == NAMES) {
+      left_out++;
+      continue;
+    }
+    l.lines[l.count++] = row->name;
+    l.width = fmax(l.width, (at->front ? LETTER + 1 : LETTER) * (double)strlen(row->name));
+  }
+  if (left_out)
+    (void)snprintf(l.more, sizeof l.more, "and %zu more", left_out + 1);
+  return l;
+}
+
+static void emit_label_at(drawing *d, const label *l, const tm__replay_row *row, const box *b)
+{
+  double x = x_of(d, row), y = y_of(d, row), middle = (b->left + b->right) / 2;
+  double edge_x = fmin(fmax(x, b->left + 4), b->right - 4),
+         edge_y = fmin(fmax(y, b->top), b->bottom);
+  if (hypot(edge_x - x, edge_y - y) > LINE)
+    emit_line(d->e, "leader", x, y, edge_x, edge_y);
+  for (size_t i = 0; i < l->count; i++)
+    emit_words(d->e, row->front ? "label middle best" : "label middle", middle,
+               b->top + LINE * ((double)i + 0.75), l->lines[i]);
+}
+
+/* Beside its point, above or below, near or farther, then with a line to it: the first place that
+ * is free. A label that finds none is left out; the point still has it as a tooltip. */
+static void emit_label(drawing *d, size_t first, bool *named)
 {
   static const struct {
     double side;  /* 1: to the right, -1: to the left, 0: in the middle */
     double lines; /* below the point */
-  } places[] = {{1, -0.8}, {1, 0},   {-1, 0.8}, {1, 0.8},  {-1, -0.8}, {-1, 0},
-                {0, -1.2}, {0, 1.2}, {1, -1.8}, {-1, 1.8}, {1, 1.8},   {-1, -1.8},
-                {0, -2.2}, {0, 2.2}, {1, -2.8}, {-1, 2.8}, {1, 2.8},   {-1, -2.8}};
-  double letter = row->front ? LETTER + 1 : LETTER, width = letter * (double)strlen(row->name);
+  } places[] = {{1, -0.8},    {1, 0},      {-1, 0.8},   {1, 0.8},  {-1, -0.8},  {-1, 0},
+                {0, -1.2},    {0, 1.2},    {1, -1.8},   {-1, 1.8}, {1, 1.8},    {-1, -1.8},
+                {0, -2.2},    {0, 2.2},    {1, -2.8},   {-1, 2.8}, {1, 2.8},    {-1, -2.8},
+                {0, -3.2},    {0, 3.2},    {1, -3.8},   {-1, 3.8}, {1, 3.8},    {-1, -3.8},
+                {0, -4.8},    {0, 4.8},    {0, -6.2},   {0, 6.2},  {1.5, -0.8}, {1.5, 0.8},
+                {-1.5, -0.8}, {-1.5, 0.8}, {1.5, -2.8}, {1.5, 2.8}};
+  const tm__replay_row *row = d->points[first];
+  label l = names_at(d, first, named);
+  if (l.more[0])
+    l.lines[NAMES - 1] = l.more;
+  double height = LINE * (double)l.count;
   for (size_t i = 0; i < TM_ARRAY_LEN(places); i++) {
-    double x = x_of(d, row) + places[i].side * (9 + width / 2);
-    double y = y_of(d, row) + places[i].lines * LINE;
-    box b = {x - width / 2, y - LINE / 2.0, x + width / 2, y + LINE / 2.0};
+    double way = places[i].lines < 0 ? -1 : places[i].lines > 0 ? 1 : 0;
+    double x = x_of(d, row) + places[i].side * (9 + l.width / 2);
+    double y = y_of(d, row) + places[i].lines * LINE + way * (height - LINE) / 2;
+    box b = {x - l.width / 2, y - height / 2, x + l.width / 2, y + height / 2};
     if (!is_free(d, &b))
       continue;
     take_box(d, b);
-    emit_words(d->e, row->front ? "label middle best" : "label middle", x, y + 4, row->name);
+    emit_label_at(d, &l, row, &b);
     return;
   }
 }
@@ -351,10 +346,11 @@ static void emit_points(drawing *d)
   for (size_t i = 1; i < d->count; i++)
     emit_point(d, d->points[i], d->points[i]->front ? "dot best" : "dot", 5);
   emit_point(d, d->points[0], "ring", 9);
+  bool named[POINTS] = {false};
   for (int front = 1; front >= 0; front--) /* those first that matter most */
     for (size_t i = 1; i < d->count; i++)
-      if (d->points[i]->front == (front == 1))
-        emit_label(d, d->points[i]);
+      if (d->points[i]->front == (front == 1) && !named[i])
+        emit_label(d, i, named);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -362,48 +358,69 @@ static void emit_points(drawing *d)
 static const char style[] =
     "<style>\n"
     "svg{color-scheme:light dark}\n"
-    "text{font:13px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1b2733}\n"
-    ".paper{fill:#ffffff}.title{font-size:18px;font-weight:600}.tick,.sub{fill:#5a6875}\n"
+    "text{font:14px system-ui,-apple-system,'Segoe UI','DejaVu Sans',sans-serif;fill:#1b2733}\n"
+    ".paper{fill:#ffffff}.title{font-size:17px;font-weight:600}.tick,.sub{fill:#4d5a66}\n"
+    ".label,.tick{font-size:13px}\n"
     ".end{text-anchor:end}.middle{text-anchor:middle}\n"
     ".grid{stroke:#e3e8ec}.axis{stroke:#5a6875}.soft{stroke:#a65a00;stroke-dasharray:6 4}\n"
     ".softname{fill:#a65a00}\n"
     ".dot{fill:#8fa3b3}.dot.best{fill:#1b6f8f}.best{font-weight:600}\n"
     ".ring{fill:none;stroke:#a8203a;stroke-width:2}\n"
-    ".front{stroke:#1b6f8f;stroke-width:1.5}\n"
+    ".front{stroke:#1b6f8f;stroke-width:1.5}.leader{stroke:#8fa3b3}\n"
     "@media(prefers-color-scheme:dark){text{fill:#e4eaef}.paper{fill:#12181e}\n"
     ".tick,.sub{fill:#9fadb9}.grid{stroke:#2a343e}.axis{stroke:#9fadb9}\n"
     ".soft{stroke:#eaa34c}.softname{fill:#eaa34c}.dot{fill:#6b7d8c}.dot.best{fill:#6cc3e0}\n"
-    ".ring{stroke:#f2788c}.front{stroke:#6cc3e0}}\n"
+    ".ring{stroke:#f2788c}.front{stroke:#6cc3e0}\n.leader{stroke:#6b7d8c}}\n"
     "</style>\n";
+
+/* The file's name, the end of it where all of it is too long; then what the drawing is. */
+static void emit_head(const drawing *d)
+{
+  const char *file = d->replay->file;
+  size_t length = strlen(file), left_out = 0;
+  if (length > FILE_LETTERS)
+    left_out = length - FILE_LETTERS;
+  while (((unsigned char)file[left_out] & 0xc0) == 0x80) /* not within a letter */
+    left_out++;
+  emit_words(d->e, "title", MARGIN, 28, "What each policy costs, in time and in memory");
+  tm__emit_text(d->e, "<text class=\"sub\" x=\"16\" y=\"50\">");
+  tm__emit_text(d->e, left_out ? "…" : "");
+  tm__emit_html(d->e, file + left_out);
+  tm__emit_text(d->e, "</text>\n");
+  emit_words(d->e, "sub", MARGIN, 69, "replayed; left and low is better");
+}
 
 static void emit_legend(const drawing *d)
 {
   tm__emit *e = d->e;
-  double y = 88;
   char recorded[80] = "the recorded run: ";
   memcpy(recorded + strlen(recorded), d->replay->recorded.name, sizeof d->replay->recorded.name);
-  emit_dot(e, "dot best", LEFT + 6, y, 5);
+  emit_dot(e, "dot best", MARGIN + 14, 92, 5);
   tm__emit_text(e, "</circle>\n");
-  emit_line(e, "front", LEFT - 8, y, LEFT + 20, y);
-  emit_words(e, "sub", LEFT + 28, y + 4, "no other policy is better in both");
-  emit_dot(e, "dot", LEFT + 266, y, 5);
+  emit_line(e, "front", MARGIN, 92, MARGIN + 28, 92);
+  emit_words(e, "sub", MARGIN + 38, 96.5, "no other policy is better in both");
+  emit_dot(e, "dot", MARGIN + 14, 113, 5);
   tm__emit_text(e, "</circle>\n");
-  emit_words(e, "sub", LEFT + 280, y + 4, "other replayed policies");
-  emit_dot(e, "ring", LEFT + 450, y, 8);
+  emit_words(e, "sub", MARGIN + 38, 117.5, "other replayed policies");
+  emit_dot(e, "ring", MARGIN + 14, 134, 8);
   tm__emit_text(e, "</circle>\n");
-  emit_words(e, "sub", LEFT + 466, y + 4, recorded);
+  emit_words(e, "sub", MARGIN + 38, 138.5, recorded);
 }
 
-static void emit_soft(const drawing *d)
+static void emit_soft(drawing *d)
 {
-  char text[48] = "soft limit ";
+  static const char name[] = "soft limit ";
+  char text[48];
   if (!d->soft_bytes)
     return;
-  double y = position(&d->y, (double)d->soft_bytes);
+  double y = tm__axis_at(&d->y, (double)d->soft_bytes);
   emit_line(d->e, "soft", LEFT, y, RIGHT, y);
-  (void)tm__size_format(d->soft_bytes, text + strlen(text), sizeof text - strlen(text));
-  drop_zeros(strchr(text, 't') + 6);
+  memcpy(text, name, sizeof name);
+  char *size = text + sizeof name - 1;
+  (void)tm__size_format(d->soft_bytes, size, sizeof text - sizeof name);
+  drop_zeros(size);
   emit_words(d->e, "softname end", RIGHT, y - 5, text);
+  take_box(d, (box){RIGHT - (LETTER + 1) * (double)strlen(text), y - LINE - 2, RIGHT, y});
 }
 
 size_t tm__replay_plot(const tm__replay *replay, char *buffer, size_t capacity)
@@ -415,15 +432,12 @@ size_t tm__replay_plot(const tm__replay *replay, char *buffer, size_t capacity)
   for (size_t i = 0; i < replay->count; i++)
     d.points[d.count++] = &replay->rows[i];
   choose_scales(&d);
-  tm__emit_text(&e, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 880 560\" "
-                    "width=\"880\" height=\"560\" role=\"img\">\n<title>Collector time against "
+  tm__emit_text(&e, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 480 600\" "
+                    "width=\"480\" height=\"600\" role=\"img\">\n<title>Collector time against "
                     "peak footprint</title>\n");
   tm__emit_text(&e, style);
-  tm__emit_text(&e, "<rect class=\"paper\" width=\"880\" height=\"560\"/>\n");
-  emit_words(&e, "title", LEFT, 36, "What each policy costs, in time and in memory");
-  tm__emit_text(&e, "<text class=\"sub\" x=\"96\" y=\"58\">");
-  tm__emit_html(&e, replay->file);
-  tm__emit_text(&e, ", replayed; left and low is better</text>\n");
+  tm__emit_text(&e, "<rect class=\"paper\" width=\"480\" height=\"600\"/>\n");
+  emit_head(&d);
   emit_legend(&d);
   emit_axes(&d);
   emit_soft(&d);

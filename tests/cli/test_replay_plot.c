@@ -19,6 +19,12 @@ static void fill(tm__replay_row *row, const char *name, uint64_t busy_ns, uint64
   row->tally.peak_bytes = peak_bytes;
 }
 
+static void move_point(tm__replay_row *row, uint64_t busy_ns, uint64_t peak_bytes)
+{
+  row->tally.busy_ns[TM_COLLECT] = busy_ns;
+  row->tally.peak_bytes = peak_bytes;
+}
+
 static int set_up(void **unused)
 {
   (void)unused;
@@ -83,7 +89,7 @@ static void inside(const char *text)
   static const struct {
     const char *name;
     double most;
-  } names[] = {{" x=\"", 880}, {" cx=\"", 880}, {" y=\"", 560}, {" cy=\"", 560}};
+  } names[] = {{" x=\"", 480}, {" cx=\"", 480}, {" y=\"", 600}, {" cy=\"", 600}};
   for (size_t i = 0; i < TM_ARRAY_LEN(names); i++)
     for (const char *at = text; (at = strstr(at, names[i].name)); at++) {
       double value = strtod(at + strlen(names[i].name), NULL);
@@ -91,10 +97,38 @@ static void inside(const char *text)
     }
 }
 
+typedef struct span {
+  double left, right, y;
+} span;
+
+/* The label that begins there; the letters of the widest font that is likely. */
+static span span_at(const char *at)
+{
+  const char *end = strchr(at, '>');
+  double width = 7.6 * (double)strcspn(end + 1, "<");
+  double x = strtod(strstr(at, " x=\"") + 4, NULL);
+  return (span){x - width / 2, x + width / 2, strtod(strstr(at, " y=\"") + 4, NULL)};
+}
+
+/* No label is over another one, and none leaves the paper. */
+static void labels_are_apart(const char *text)
+{
+  static const char mark[] = "<text class=\"label";
+  for (const char *a = text; (a = strstr(a, mark)); a++) {
+    span one = span_at(a);
+    assert_true(one.left >= 0 && one.right <= 480);
+    for (const char *b = a + 1; (b = strstr(b, mark)); b++) {
+      span other = span_at(b);
+      assert_true(fabs(one.y - other.y) >= 14 || one.right < other.left || other.right < one.left);
+    }
+  }
+}
+
 static void good(const char *text)
 {
   well_formed(text);
   inside(text);
+  labels_are_apart(text);
   assert_null(strstr(text, "nan"));
   assert_null(strstr(text, "inf"));
   assert_null(strstr(text, "href"));
@@ -123,12 +157,54 @@ static void what_a_reader_needs(void **unused)
   }
 }
 
+/* Names of points in one place: three of them, and how many others; names near by stay apart. */
+static void equal_points_have_one_label(void **unused)
+{
+  (void)unused;
+  for (size_t i = 2; i < 7; i++) /* five of seven: 50 and above */
+    move_point(&replay.rows[i], 100 * MS, 512 * MIB);
+  tm__replay_mark_front(&replay);
+  const char *text = drawn();
+  good(text);
+  assert_int_equal(times(text, ">growth=50</text>"), 1);
+  assert_int_equal(times(text, ">growth=200</text>"), 1);
+  assert_int_equal(times(text, ">growth=400</text>"), 0);
+  assert_int_equal(times(text, ">and 2 more</text>"), 1);
+}
+
+/* A label that found no place beside its point has a line to it. */
+static void far_labels_lead_back(void **unused)
+{
+  (void)unused;
+  assert_int_equal(times(drawn(), "class=\"leader\""), 0);
+  for (size_t i = 0; i < 7; i++) /* close, but seen as seven */
+    move_point(&replay.rows[i], 100 * MS + i * MS / 2, 100 * MIB);
+  tm__replay_mark_front(&replay);
+  good(drawn());
+  assert_true(times(drawn(), "class=\"leader\"") >= 1);
+}
+
+/* Regression: a path as they are ran out of the paper. */
+static void of_a_long_path_the_end_is_shown(void **unused)
+{
+  (void)unused;
+  replay.file = "/0123456789/0123456789/0123456789/0123456789/\xc3\xa4\xc3\xa4\xc3\xa4/"
+                "0123456789/0123456789/0123456789/0123456789/runs";
+  const char *text = drawn();
+  good(text);
+  assert_null(strstr(text, ">/0123456789"));
+  assert_non_null(strstr(text, ">\xe2\x80\xa6\xc3\xa4\xc3\xa4/0123456789/"));
+  assert_non_null(strstr(text, "0123456789/runs</text>"));
+}
+
 static void a_soft_limit_is_a_line(void **unused)
 {
   (void)unused;
   assert_null(strstr(drawn(), ">soft limit"));
   replay.rows[0].soft_bytes = 128 * MIB;
   assert_non_null(strstr(drawn(), ">soft limit 128 MiB</text>"));
+  replay.rows[0].soft_bytes = 40 * MIB; /* regression: this was 40.0 */
+  assert_non_null(strstr(drawn(), ">soft limit 40 MiB</text>"));
   replay.rows[0].soft_bytes = 1 << 30; /* far above: it would press all else flat */
   assert_null(strstr(drawn(), ">soft limit"));
 }
@@ -171,6 +247,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(what_a_reader_needs, set_up),
+      cmocka_unit_test_setup(equal_points_have_one_label, set_up),
+      cmocka_unit_test_setup(far_labels_lead_back, set_up),
+      cmocka_unit_test_setup(of_a_long_path_the_end_is_shown, set_up),
       cmocka_unit_test_setup(a_soft_limit_is_a_line, set_up),
       cmocka_unit_test_setup(poor_data, set_up),
       cmocka_unit_test_setup(any_data, set_up),
