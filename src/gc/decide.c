@@ -387,8 +387,8 @@ static bool decide_tidy(view *v, tm_decision *out)
   return fire(v, TM_TRIM, 0, out);
 }
 
-/* The one round before a request fails: what is registered, in the ladder's order of promise. Rounds
- * that find just enough each time are strikes as well, and come to an end. */
+/* The one round before a request fails: what is registered, in the ladder's order of promise.
+ * Rounds that find just enough each time are strikes as well, and come to an end. */
 static void decide_emergency(view *v, tm_decision *out)
 {
   uint64_t hard = v->in->hard_limit_bytes, need = v->in->need_bytes;

@@ -37,7 +37,7 @@
 #define TM__PATIENCE_NS (100 * TM__MILLISECOND)
 #define TM__FAILED_NS TM__SECOND
 #define TM__MORE_WAKE_BYTES ((uint64_t)64 << 10)
-#define TM__COMPACT_DECAY 0.86 /* 22 useless passes from 25 % of the time to 1 % */
+#define TM__COMPACT_DECAY 0.86   /* 22 useless passes from 25 % of the time to 1 % */
 #define TM__RATE_WINDOW_NS 1.9e9 /* weight of a sample of t: t / (t + this); 0.05 for 0.1 s */
 #define TM__DEBT_GROWTH 1.4
 #define TM__DEBT_DECAY 0.98

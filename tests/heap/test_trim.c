@@ -271,7 +271,7 @@ static void a_soft_limit_leaves_no_room_for_dirt(void **state)
 
 enum { SMALL = 1024, RUN = 32, SMALLS = 8 * MIB / SMALL };
 
-/* Who may read the OS pages in which all blocks are free: every second run of them. How many runs. */
+/* Who may read the OS pages in which all blocks are free: every second run. Their number. */
 static unsigned protect_free_pages(char *const *blocks, int protection)
 {
   unsigned runs = 0;
