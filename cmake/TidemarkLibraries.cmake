@@ -93,12 +93,13 @@ elseif(tidemark_monitor_files)
   pkg_check_modules(TIDEMARK_UV REQUIRED IMPORTED_TARGET "libuv>=1.44")
   include(TidemarkLlhttp)
   set(tidemark_text_files
-    base/os_linux.c base/report.c stats/emit.c stats/families.c stats/names.c stats/process.c stats/units.c)
+    base/os_linux.c base/report.c gc/allowance.c stats/emit.c stats/families.c stats/memcg.c
+    stats/names.c stats/process.c stats/units.c)
   tidemark_objects(tidemark-monitor-objects ${tidemark_monitor_files})
   target_link_libraries(tidemark-monitor-objects PRIVATE PkgConfig::TIDEMARK_UV tidemark-llhttp)
   tidemark_archive(tidemark-monitor-static tidemark-monitor-objects tidemark-llhttp)
   target_link_libraries(tidemark-monitor-static PUBLIC PkgConfig::TIDEMARK_UV)
-  # Hidden helpers of the core that write text and know nothing of a heap: libtidemark.so does not
+  # Hidden helpers of the core that read the system, write text and know nothing of a heap: libtidemark.so does not
   # export them, so this library has its own copy.
   list(TRANSFORM tidemark_text_files REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/src/\\1")
   tidemark_objects(tidemark-text-objects ${tidemark_text_files})
