@@ -188,6 +188,22 @@ static bool held_is_due(tm__engine *engine, uint64_t footprint_bytes)
   return due && engine->port.now_ns(engine->port.ctx) >= due;
 }
 
+/* What is held back is worth a poll, from this footprint on or because it fell: said once, from now
+ * on it can run. */
+static void ask_again(tm__engine *engine, uint64_t footprint_bytes, bool fell)
+{
+  tm__lock_acquire(&engine->lock);
+  bool held = atomic_load(&engine->pending) &&
+              (fell ? atomic_load(&engine->next_due_ns) > 0 : held_is_due(engine, footprint_bytes));
+  if (held) {
+    atomic_store(&engine->next_due_ns, 0);
+    atomic_store(&engine->wake_bytes, TM__NO_TRIP);
+  }
+  tm__lock_release(&engine->lock);
+  if (held)
+    tm__engine_notify(engine);
+}
+
 void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes)
 {
   uint64_t trip = tm__counter_read(&engine->trip_bytes);
@@ -203,17 +219,8 @@ void tm__engine_cross(tm__engine *engine, uint64_t footprint_bytes)
     tm__engine_latch(engine, 0, footprint_bytes);
     return;
   }
-  if (!held_is_due(engine, footprint_bytes))
-    return;
-  tm__lock_acquire(&engine->lock);
-  bool due = atomic_load(&engine->pending) && held_is_due(engine, footprint_bytes);
-  if (due) { /* said once; from now on it can run */
-    atomic_store(&engine->next_due_ns, 0);
-    atomic_store(&engine->wake_bytes, TM__NO_TRIP);
-  }
-  tm__lock_release(&engine->lock);
-  if (due)
-    tm__engine_notify(engine);
+  if (held_is_due(engine, footprint_bytes))
+    ask_again(engine, footprint_bytes, false);
 }
 
 /* A request failed although a round ran: no other round for a while. Lock held. */
@@ -305,9 +312,12 @@ static void settle_change(tm__engine *engine, unsigned reasons)
 
 void tm__engine_fell(tm__engine *engine)
 {
-  /* While something is pending the next poll sets the trips anyway. */
+  /* While something is pending the next poll sets the trips. What is held back has none to come
+   * before its time, or before the footprint is back where nothing is asked of it any more. */
   if (!atomic_load_explicit(&engine->pending, memory_order_acquire))
     settle_change(engine, 0);
+  else if (atomic_load_explicit(&engine->next_due_ns, memory_order_relaxed))
+    ask_again(engine, 0, true);
 }
 
 static uint64_t tighter(uint64_t a, uint64_t b)

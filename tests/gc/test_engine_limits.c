@@ -122,6 +122,44 @@ static void the_environment_only_touches_what_it_changes(void **unused)
   assert_int_equal(e->emergency_failed_ns, 0);
 }
 
+/*
+ * Regression: a full run that a soft limit asked for was held back; then most of the memory died by
+ * itself. The hold, and the trip of the limit with it, stayed until the footprint was back: young
+ * runs, which were due far below, did not come.
+ */
+static void a_hold_that_the_footprint_left_behind(void **unused)
+{
+  (void)unused;
+  fake *f = fake_fresh();
+  fake_hook full = {.frees = 0, .takes_ns = 100000000}, minor = {.frees = 0};
+  fake_hook_add(f, TM_COLLECT, &full);
+  fake_hook_add(f, TM_COLLECT_MINOR, &minor);
+  assert_int_equal(tm__engine_limit_set(&f->engine, TM_SOFT, 50 * MIB), 0);
+  atomic_fetch_add(&f->now_ns, 1000000000);
+  fake_allocate(f, 55 * MIB);
+  assert_true(tm__engine_poll(&f->engine) >= 1);
+  assert_int_equal(atomic_load(&full.calls), 1);
+  for (int i = 0; i < 8 && !f->engine.next_due_ns; i++) {
+    fake_allocate(f, 2 * MIB);
+    (void)tm__engine_poll(&f->engine);
+  }
+  assert_true(f->engine.next_due_ns > 0); /* held back */
+  unsigned notified = atomic_load(&f->notifies);
+  atomic_store(&f->footprint, 5 * MIB);
+  assert_true(tm__engine_is_low(&f->engine, 5 * MIB));
+  tm__engine_fell(&f->engine);
+  assert_int_equal(atomic_load(&f->notifies), notified + 1);
+  tm__engine_fell(&f->engine);
+  assert_int_equal(atomic_load(&f->notifies), notified + 1); /* said once */
+  (void)tm__engine_poll(&f->engine);
+  assert_false(fake_pending(f));
+  unsigned minors = atomic_load(&minor.calls);
+  fake_allocate(f, 25 * MIB);
+  assert_true(fake_pending(f));
+  (void)tm__engine_poll(&f->engine);
+  assert_int_equal(atomic_load(&minor.calls), minors + 1);
+}
+
 int main(void)
 {
   const struct CMUnitTest always[] = {
@@ -132,6 +170,7 @@ int main(void)
   };
   const struct CMUnitTest exact[] = {
       cmocka_unit_test(lowering_a_limit_crosses),
+      cmocka_unit_test(a_hold_that_the_footprint_left_behind),
   };
   int failed = 0;
   if (TM_STRESS_TRIP)
