@@ -90,6 +90,13 @@ def run_client(workload, port, process):
                        env=clean_environment(), preexec_fn=pin_aside)
 
 
+def read_numbers(numbers):
+    """(exit status, row) of what bench/measure.c prints."""
+    code, user, system, wall, rss, minor, _, switches = map(int, numbers.split())
+    return code, {"user_s": user / 1e6, "system_s": system / 1e6, "wall_s": wall / 1e6,
+                  "peak_rss_kib": rss, "minor_faults": minor, "context_switches": switches}
+
+
 def measure(measurer, arm, command, workload, libc):
     """One run: (row, digest of its output)."""
     port = free_port() if workload.client else 0
@@ -109,11 +116,10 @@ def measure(measurer, arm, command, workload, libc):
         digest = "" if port else hashlib.sha256(output.read()).hexdigest()
     if process.returncode != 0 or "ERROR: ld.so" in complaints:
         raise BenchError(f"{arm.name}: {' '.join(full)}: {complaints.strip()}")
-    code, user, system, wall, rss, minor, _, switches = map(int, numbers.split())
+    code, row = read_numbers(numbers)
     if code != 0:
         raise BenchError(f"{arm.name}: exit {code} of {' '.join(full)}: {complaints.strip()}")
-    return {"user_s": user / 1e6, "system_s": system / 1e6, "wall_s": wall / 1e6,
-            "peak_rss_kib": rss, "minor_faults": minor, "context_switches": switches}, digest
+    return row, digest
 
 
 def check_arm(programs_dir, arm, libc):
@@ -154,8 +160,8 @@ def choose(names, workloads):
     return chosen
 
 
-def parse(arguments):
-    """The command line."""
+def parse(arguments, add_options=None):
+    """The command line; add_options(parser) adds what one benchmark has besides."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads, default: all")
     parser.add_argument("--runs", type=int, help="runs of each arm, default 7 (quick: 3)")
@@ -166,6 +172,8 @@ def parse(arguments):
                         help="build without accounting, default build/bench-uncounted")
     parser.add_argument("--out", help="where the CSV goes, default bench/results")
     parser.add_argument("--list", action="store_true", help="list workloads and arms")
+    if add_options is not None:
+        add_options(parser)
     options = parser.parse_args(arguments)
     options.divisor = 10 if options.quick else 1
     options.runs = options.runs or (3 if options.quick else 7)

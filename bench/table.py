@@ -4,8 +4,8 @@
     table.py [FILE.csv] [--check]
 
 Without FILE it takes the newest full run in bench/results/, and always the newest results of
-instructions.py, scale.py and inside.py. What stands between the markers of docs/performance.md is replaced;
---check only says (exit status 1) whether it would change.
+instructions.py, scale.py, inside.py and python.py. What stands between the markers of
+docs/performance.md is replaced; --check only says (exit status 1) whether it would change.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import sys
 
 import machine
+import pyreport
 import report
 
 DOCUMENT = os.path.join(machine.ROOT, "docs", "performance.md")
@@ -91,6 +92,20 @@ def value_part(kind, title, rows_of):
             "", report.as_markdown(rows_of(rows))]
 
 
+def python_part():
+    """Lines of the newest results of python.py; none when there are none."""
+    path = newest("python")
+    if path is None:
+        return []
+    results = report.read(path)
+    lines = ["", "### CPython", "", f"Raw data: `{os.path.relpath(path, machine.ROOT)}`", ""]
+    lines += [f"- {name}: {text}" for name, text in results.head.items()]
+    for title, rows in pyreport.parts(results):
+        lines += ["", f"#### {title}", "", report.as_markdown(rows)]
+    lines += ["", "#### Where CPython loses", ""]
+    return lines + [f"- {line}" for line in pyreport.losses(results) or ["nowhere"]]
+
+
 def text_of(path):
     """Everything between the markers."""
     results = report.read(path)
@@ -111,6 +126,7 @@ def text_of(path):
     parts += value_part("scale", "Against size and threads",
                         lambda rows: report.value_table("nanoseconds of a pair", rows))
     parts += value_part("inside", "From inside", inside_rows)
+    parts += python_part()
     return "\n".join(parts)
 
 
