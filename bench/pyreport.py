@@ -97,7 +97,7 @@ def prefork_rows(results):
 
 
 def losses(results):
-    """A line for every program that is slower or bigger than stock, or keeps much of its garbage."""
+    """A line for every program that is slower or bigger than stock, or keeps much garbage."""
     lines = []
 
     def look(name, what, ratio, most):

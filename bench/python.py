@@ -185,8 +185,8 @@ def choose_arms(options):
 
 
 def run_all(tools, options):
-    """Rows and failures of every chosen program. Ctrl-C and SIGTERM end it early, with what has been
-    measured."""
+    """Rows and failures of every chosen program. Ctrl-C and SIGTERM end it early, with what has
+    been measured."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     rows, failures = [], []
     for program in choose(options.names):

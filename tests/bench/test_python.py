@@ -1,4 +1,4 @@
-"""bench/python.py and its programs: they print the same in every arm, and do as their options say."""
+"""bench/python.py and its programs: equal output in every arm, options that act."""
 # ctest: timeout=240
 import contextlib
 import io
@@ -118,7 +118,8 @@ class Runner(unittest.TestCase):
                          ["stock", "tidemark", "heap-only"] * 4)
         memory = pysuite.Program("x", pysuite.MEMORY)
         self.assertEqual([turn for turn in python.turns(memory, options) if turn[2]],
-                         [(number, arm, True) for number in (0, 3) for arm in ("stock", "tidemark")])
+                         [(number, arm, True) for number in (0, 3)
+                          for arm in ("stock", "tidemark")])
         self.assertNotIn("heap-only", [arm for _, arm, _ in python.turns(memory, options)])
 
     def test_what_stands_before_the_interpreter(self):

@@ -13,8 +13,9 @@ def table(count):
     writer = csv.writer(out)
     writer.writerow(("day", "shop", "product", "pieces", "price", "remark"))
     for _ in range(count):
-        writer.writerow((date(2020, 1, 1) + timedelta(next(source) % 700), f"shop {next(source) % 25}",
-                         f'"p{next(source) % 300}"', next(source) % 9, next(source) % 5000 / 100,
+        day = date(2020, 1, 1) + timedelta(next(source) % 700)
+        writer.writerow((day, f"shop {next(source) % 25}", f'"p{next(source) % 300}"',
+                         next(source) % 9, next(source) % 5000 / 100,
                          "two, words" if next(source) % 4 == 0 else ""))
     return out.getvalue()
 

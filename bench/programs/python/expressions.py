@@ -1,4 +1,5 @@
-"""A recursive-descent parser: formulas become trees of tuples, which are simplified and evaluated."""
+"""A recursive-descent parser: formulas become trees of tuples, which are simplified
+and evaluated."""
 from command import randoms, scaled
 
 

@@ -1,5 +1,5 @@
-"""A million lists that stay, and jobs beside them that die as cycles and hold buffers: looking for the
-garbage means walking the million."""
+"""A million lists that stay, and jobs beside them that die as cycles and hold buffers: looking for
+the garbage means walking the million."""
 import zlib
 
 from command import scaled, step

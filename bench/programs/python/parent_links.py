@@ -1,5 +1,5 @@
-"""Trees whose nodes know their parents, as documents, widgets and scenes have them: each one that is
-dropped is a web of small cycles."""
+"""Trees whose nodes know their parents, as documents, widgets and scenes have them: each one
+that is dropped is a web of small cycles."""
 from command import randoms, scaled
 
 

@@ -1,5 +1,5 @@
-"""Four forked workers of one server: each handles its requests and forgets a session when newer ones
-are there. A session refers to itself, and has grown old by then."""
+"""Four forked workers of one server: each handles its requests and forgets a session when newer
+ones are there. A session refers to itself, and has grown old by then."""
 import collections
 import json
 import os
