@@ -95,8 +95,9 @@ def measure(tools, command, program):
                     pss = watch(process, SAMPLE_S)
                 numbers, complaints = process.communicate(timeout=run.TIME_LIMIT_S)
             except (run.BenchError, subprocess.SubprocessError) as error:
-                process.kill()
                 raise run.BenchError(f"{' '.join(command)}: {error}") from error
+            finally:
+                process.kill()  # after Ctrl-C, too; one that has ended does not mind
         digest = hashlib.sha256(output.read()).hexdigest()
     code, row = run.read_numbers(numbers) if process.returncode == 0 else (None, {})
     if code != 0 or complaints:

@@ -111,8 +111,9 @@ def measure(measurer, arm, command, workload, libc):
                     run_client(workload, port, process)
                 numbers, complaints = process.communicate(timeout=TIME_LIMIT_S)
             except (BenchError, subprocess.SubprocessError) as error:
-                process.kill()
                 raise BenchError(f"{arm.name}: {' '.join(full)}: {error}") from error
+            finally:
+                process.kill()  # after Ctrl-C, too; one that has ended does not mind
         digest = "" if port else hashlib.sha256(output.read()).hexdigest()
     if process.returncode != 0 or "ERROR: ld.so" in complaints:
         raise BenchError(f"{arm.name}: {' '.join(full)}: {complaints.strip()}")

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -140,6 +141,25 @@ class Runner(unittest.TestCase):
         with contextlib.redirect_stderr(errors):
             self.assertEqual(python.main(["absent", "--build", str(ROOT / "absent")]), 2)
         self.assertIn("absent", errors.getvalue())
+
+    def test_an_interrupted_run_leaves_nothing_running(self):
+        """As Ctrl-C did, once: the program went on without anybody who waited for it."""
+        started, stays = [], Path("stays").resolve()
+        stays.write_text("#!/bin/sh\nexec sleep 600\n", encoding="ascii")
+        stays.chmod(0o755)
+        popen = subprocess.Popen
+
+        def start(*arguments, **more):
+            started.append(popen(*arguments, **more))
+            return started[-1]
+
+        with unittest.mock.patch.object(subprocess, "Popen", start), \
+                unittest.mock.patch.object(popen, "communicate", side_effect=KeyboardInterrupt):
+            with self.assertRaises(KeyboardInterrupt):
+                python.measure(python.Tools(str(stays), "tidemark", "python3"), [],
+                               pysuite.Program("x"))
+        self.addCleanup(started[0].kill)
+        self.assertEqual(started[0].wait(timeout=10), -signal.SIGKILL)
 
     def test_a_different_output_is_an_error(self):
         answers = iter(["a", "a", "a", "a", "b", "a"])
