@@ -1,9 +1,11 @@
 # The libraries and the command, one target per group of rooms:
 #
-#   src/base, stats, gc, heap          -> libtidemark.so, libtidemark.a
+#   src/base, stats, gc, heap,
+#       hosts/cpython                  -> libtidemark.so, libtidemark.a
 #   src/pymem                          -> libtidemark-pymem.so
 #   src/monitor                        -> libtidemark-monitor.so
-#   src/hosts/malloc, hosts/cpython    -> libtidemark-preload.so, with the core compiled in
+#   src/hosts/malloc                   -> libtidemark-preload.so, with the core compiled in
+#   src/hosts/python_module            -> lib/tidemark/python/tidemark/, the package for Python
 #   src/cli                            -> tidemark
 #
 # bin/ and lib/ lie side by side in the build as they do when installed, so that the command finds
@@ -62,7 +64,8 @@ function(tidemark_shared name)
 endfunction()
 
 # ---- core ---------------------------------------------------------------------------------------
-tidemark_room_files(tidemark_core_files base stats gc heap)
+# CPython's host needs nothing of Python: its names are weak, see hosts/cpython/pyapi.h.
+tidemark_room_files(tidemark_core_files base stats gc heap hosts/cpython)
 tidemark_objects(tidemark-core-objects ${tidemark_core_files})
 tidemark_shared(tidemark tidemark-core-objects)
 # Threads that used the heap call its destructor when they end: it must still be there.
@@ -112,7 +115,7 @@ else()
 endif()
 
 # ---- preload ------------------------------------------------------------------------------------
-tidemark_room_files(tidemark_host_files hosts/malloc hosts/cpython)
+tidemark_room_files(tidemark_host_files hosts/malloc)
 if(NOT TIDEMARK_BUILD_PRELOAD)
   message(STATUS "tidemark: TIDEMARK_BUILD_PRELOAD is off, the preload library is left out")
 elseif(TIDEMARK_SANITIZE)

@@ -6,6 +6,7 @@ option(TIDEMARK_BUILD_EXAMPLES "Build the examples" ${PROJECT_IS_TOP_LEVEL})
 option(TIDEMARK_BUILD_BENCH "Build the benchmarks" OFF)
 option(TIDEMARK_BUILD_MONITOR "Build the monitor (needs libuv and llhttp)" ON)
 option(TIDEMARK_BUILD_PRELOAD "Build the library that serves unmodified programs" ON)
+option(TIDEMARK_BUILD_PYTHON "Build the Python package (needs Python.h)" ON)
 cmake_dependent_option(TIDEMARK_BUILD_CLI "Build the tidemark command (needs the monitor)" ON
   "TIDEMARK_BUILD_MONITOR" OFF)
 

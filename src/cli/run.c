@@ -20,11 +20,11 @@
 #include "cli/commands.h"
 #include "cli/elf.h"
 #include "cli/library.h"
-#include "cli/memory.h"
 #include "cli/run_options.h"
 #include "cli/serve.h"
 #include "cli/target.h"
 #include "gc/allowance.h"
+#include "gc/memory.h"
 
 /* What COMMAND gets, all of it known to be good. */
 typedef struct plan {

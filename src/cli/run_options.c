@@ -4,9 +4,9 @@
 #include <string.h>
 #include <tidemark/gc.h>
 
-#include "cli/memory.h"
 #include "cli/similar.h"
 #include "gc/group_file.h"
+#include "gc/memory.h"
 #include "gc/policy_text.h"
 #include "stats/units.h"
 

@@ -5,6 +5,8 @@
  * pair our function with another's ctx. A block that is not ours was made before the take-over, or
  * while something else stood in our place: it goes back to the allocator that we found there.
  */
+#include <string.h>
+
 #include "heap/fast.h"
 #include "hosts/cpython/inside.h"
 #include "hosts/cpython/pyapi.h"
@@ -15,9 +17,20 @@ static PyMemAllocatorEx found[DOMAINS]; /* what stood there before us */
 
 /* ---- Blocks that are not ours --------------------------------------------------------------- */
 
-static TM_SLOW void *realloc_foreign(PyMemAllocatorDomain domain, void *p, size_t n)
+/* Python's own allocator takes what is large from the raw domain, which is ours by now: a small
+ * block that grows comes back as a raw one of ours. It will be freed as what it was: it becomes
+ * that. */
+static TM_SLOW void *realloc_foreign(PyMemAllocatorDomain domain, unsigned pool, void *p, size_t n)
 {
-  return found[domain].realloc(found[domain].ctx, p, n);
+  void *grown = found[domain].realloc(found[domain].ctx, p, n);
+  if (!grown || pool == TM_RAW || !tm__inside(grown))
+    return grown;
+  void *moved = tm__default_malloc(pool, n);
+  if (!moved)
+    return grown; /* its free will be reported: better than to lose what p had */
+  memcpy(moved, grown, n);
+  tm__default_free(TM_RAW, grown);
+  return moved;
 }
 
 static TM_SLOW void free_foreign(PyMemAllocatorDomain domain, void *p)
@@ -44,7 +57,7 @@ static TM_SLOW void free_foreign(PyMemAllocatorDomain domain, void *p)
     (void)ctx;                                                                                     \
     if (tm_likely(!p || tm__inside(p)))                                                            \
       return tm__default_realloc(pool, p, n);                                                      \
-    return realloc_foreign(domain, p, n);                                                          \
+    return realloc_foreign(domain, pool, p, n);                                                    \
   }                                                                                                \
   static void name##_free(void *ctx, void *p)                                                      \
   {                                                                                                \

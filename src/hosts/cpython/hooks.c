@@ -111,6 +111,8 @@ bool tm__cpython_hooks_prepare(void)
 
 /* ---- Thresholds ----------------------------------------------------------------------------- */
 
+static bool assists; /* the engine assists Python's own trigger, which stays as it is */
+
 static struct {
   enum { UNTOUCHED, STRETCHED, THEIRS } owner;
   long before[GENERATIONS], ours[GENERATIONS];
@@ -159,7 +161,8 @@ void tm__cpython_thresholds_keep(bool displaced)
       thresholds_write(thresholds.before);
       thresholds.owner = THEIRS;
     }
-  } else if (!displaced && engine_has_a_schedule() && now[0] > 0 && now[0] <= NET_CONTAINERS) {
+  } else if (!displaced && !assists && engine_has_a_schedule() && now[0] > 0 &&
+             now[0] <= NET_CONTAINERS) {
     /* Before any line of the program: what stands there is the interpreter's own default. */
     const long ours[GENERATIONS] = {NET_CONTAINERS, now[1], NET_FULL};
     for (int i = 0; i < GENERATIONS; i++) {
@@ -170,6 +173,43 @@ void tm__cpython_thresholds_keep(bool displaced)
     thresholds.owner = STRETCHED;
   }
   PyErr_Clear();
+}
+
+/* The take-over came later: what is no interpreter's default was set by the program. */
+void tm__cpython_thresholds_found(void)
+{
+  static const long defaults[][GENERATIONS] = {{700, 10, 10}, {2000, 10, 10}, {2000, 10, 0}};
+  long now[GENERATIONS];
+  bool known = thresholds_read(now), is_default = false;
+  for (size_t i = 0; known && i < sizeof defaults / sizeof defaults[0]; i++)
+    is_default = is_default || thresholds_equal(now, defaults[i]);
+  if (!is_default)
+    thresholds.owner = THEIRS;
+  PyErr_Clear();
+}
+
+/* Back to what the interpreter had; or, with the next safe point, stretched again, unless the
+ * program set its own meanwhile. */
+void tm__cpython_assist_set(bool on)
+{
+  long now[GENERATIONS];
+  bool changes = assists != on && gc.get_threshold && thresholds.owner != THEIRS;
+  assists = on;
+  if (!changes || !thresholds_read(now))
+    return;
+  if (on && thresholds.owner == STRETCHED) {
+    if (thresholds_equal(now, thresholds.ours))
+      thresholds_write(thresholds.before);
+    thresholds.owner = UNTOUCHED;
+  } else if (!on && thresholds.before[0] && !thresholds_equal(now, thresholds.before)) {
+    thresholds.owner = THEIRS;
+  }
+  PyErr_Clear();
+}
+
+bool tm__cpython_assists(void)
+{
+  return assists;
 }
 
 void tm__cpython_hooks_drop(void)

@@ -7,6 +7,9 @@
  *   collector.c  the thread that steps in when the main thread is away
  *   hooks.c      what is done at a safe point: gc.collect, and the count-based trigger stretched
  *   displaced.c  noticing, and saying once, that something undid the take-over
+ *   takeover.c   tidemark/python.h: for embedding programs and for the module
+ *   events.c     the log, told to Python at safe points
+ *   finder.c     `import tidemark` under `tidemark run`
  *
  * Life of the process:
  *
@@ -26,5 +29,9 @@
  * Call it after the heap registered its own fork handlers.
  */
 TM_HIDDEN bool tm__cpython_install(void);
+
+/* The package `tidemark` stands beside the library that this is in: let it be imported. Before the
+ * first safe point. */
+TM_HIDDEN void tm__cpython_finder_offer(void);
 
 #endif

@@ -34,6 +34,10 @@ TM_HIDDEN bool tm__cpython_was_ready(void);
 /* Ties the end of the interpreter to ours: needs the GIL and an interpreter at work. */
 TM_HIDDEN bool tm__cpython_bind_end(void);
 
+/* The take-over of an interpreter that runs: READY at once. After tm__cpython_hooks_prepare, with
+ * the GIL held. */
+TM_HIDDEN void tm__cpython_join(void);
+
 /* ---- ask.c ---------------------------------------------------------------------------------- */
 
 TM_HIDDEN void tm__cpython_notify(void *ctx, tm_heap *heap);
@@ -69,8 +73,28 @@ TM_HIDDEN bool tm__cpython_hooks_prepare(void);
 /* Stretches the count-based trigger once, or puts it back where we see only half of the bytes.
  * What the program set itself is left alone. */
 TM_HIDDEN void tm__cpython_thresholds_keep(bool displaced);
+/* The take-over came into a running program: thresholds that it set itself are left alone. */
+TM_HIDDEN void tm__cpython_thresholds_found(void);
+/* Whether Python's own trigger stays as it is, see tm_python_mode. */
+TM_HIDDEN void tm__cpython_assist_set(bool on);
+TM_HIDDEN bool tm__cpython_assists(void);
 /* The interpreter ends: lets go of its objects. */
 TM_HIDDEN void tm__cpython_hooks_drop(void);
+
+/* ---- events.c ------------------------------------------------------------------------------- */
+
+/* At a safe point, with the GIL held: tells of what the log has since the last time. */
+TM_HIDDEN void tm__cpython_events_deliver(void);
+/* In a forked child. */
+TM_HIDDEN void tm__cpython_events_forked(void);
+
+/* ---- finder.c ------------------------------------------------------------------------------- */
+
+/* At the first safe point of an interpreter, with the GIL held: `import tidemark` works, where it
+ * was offered. */
+TM_HIDDEN void tm__cpython_finder_add(void);
+/* The interpreter ends; another one starts without it. */
+TM_HIDDEN void tm__cpython_finder_drop(void);
 
 /* ---- displaced.c ---------------------------------------------------------------------------- */
 

@@ -65,6 +65,7 @@ static void interpreter_ends(PyObject *capsule)
   atomic_store(&phase, START); /* the program may initialise another one */
   tm__cpython_collector_expel();
   tm__cpython_hooks_drop();
+  tm__cpython_finder_drop();
   tm__cpython_ask_reset(true);
   (void)tm__cpython_watch_set(true);
 }
@@ -98,6 +99,7 @@ static void fork_child(void)
   tm__cpython_collector_init();
   tm__cpython_ask_reset(false);
   tm__cpython_displaced_forget();
+  tm__cpython_events_forked();
   int ready = READY;
   if (!atomic_compare_exchange_strong(&phase, &ready, START))
     return;
@@ -109,6 +111,15 @@ static void fork_child(void)
 
 /* ---- Install -------------------------------------------------------------------------------- */
 
+static void begin_at(int first_phase)
+{
+  atomic_store(&phase, first_phase);
+  tm__cpython_collector_init();
+  tm__cpython_domains_take();
+  tm__cpython_hooks_add();
+  (void)pthread_atfork(fork_prepare, NULL, fork_child);
+}
+
 bool tm__cpython_install(void)
 {
   if (!PyMem_SetAllocator || !PyMem_GetAllocator || !Py_IsInitialized ||
@@ -116,10 +127,14 @@ bool tm__cpython_install(void)
     return false;
   if (Py_IsInitialized())
     return false;
-  atomic_store(&phase, START);
-  tm__cpython_collector_init();
-  tm__cpython_domains_take();
-  tm__cpython_hooks_add();
-  (void)pthread_atfork(fork_prepare, NULL, fork_child);
+  begin_at(START);
   return true;
+}
+
+void tm__cpython_join(void)
+{
+  begin_at(READY);
+  atomic_store(&was_ready, true);
+  (void)tm__cpython_watch_set(false);
+  tm__cpython_thresholds_found();
 }

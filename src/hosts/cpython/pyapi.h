@@ -63,6 +63,27 @@ TM_WEAK extern int PyDict_SetItemString(PyObject *dict, const char *key, PyObjec
 TM_WEAK extern int PyDict_DelItemString(PyObject *dict, const char *key);
 TM_WEAK extern PyObject *PyCapsule_New(void *pointer, const char *name, void (*end)(PyObject *));
 
+TM_WEAK extern PyInterpreterState *PyInterpreterState_Get(void);  /* since 3.9 */
+TM_WEAK extern PyInterpreterState *_PyInterpreterState_Get(void); /* 3.8 */
+
+/* As PyMethodDef of Include/methodobject.h. */
+enum { METH_VARARGS = 1 };
+typedef struct PyMethodDef {
+  const char *name;
+  PyObject *(*function)(PyObject *self, PyObject *arguments);
+  int flags;
+  const char *doc;
+} PyMethodDef;
+TM_WEAK extern PyObject *PyCFunction_NewEx(PyMethodDef *method, PyObject *self, PyObject *module);
+TM_WEAK extern PyObject *PyModule_New(const char *name);
+TM_WEAK extern int PyObject_SetAttrString(PyObject *object, const char *name, PyObject *value);
+TM_WEAK extern PyObject *PyObject_CallMethod(PyObject *object, const char *name, const char *format,
+                                             ...);
+TM_WEAK extern PyObject *PySys_GetObject(const char *name); /* borrowed */
+TM_WEAK extern int PyList_Append(PyObject *list, PyObject *item);
+TM_WEAK extern int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);
+TM_WEAK extern PyObject *Py_BuildValue(const char *format, ...);
+
 TM_WEAK extern int PyGC_IsEnabled(void);          /* since 3.10 */
 TM_WEAK extern void _Py_DecRefShared(PyObject *); /* only where there is no GIL */
 

@@ -281,6 +281,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
   if (s->is_run && *s->record)
     start_recording(s);
   bool python = tm__cpython_install(), watcher = wish_watcher(s);
+  if (python)
+    tm__cpython_finder_offer();
   if (!python && (s->has_policy || s->soft_bytes || s->hard_bytes || watcher))
     tm__trimmer_install(tm_heap_default());
   if (python && watcher)

@@ -1,6 +1,6 @@
 /* memory.h - how much memory this process may have: what "75%" is a part of. */
-#ifndef TM_CLI_MEMORY_H
-#define TM_CLI_MEMORY_H
+#ifndef TM_GC_MEMORY_H
+#define TM_GC_MEMORY_H
 
 #include "base/hints.h"
 

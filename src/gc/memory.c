@@ -1,6 +1,6 @@
 /* memory.c - the tightest memory limit that holds for this process. */
 #define _GNU_SOURCE
-#include "cli/memory.h"
+#include "gc/memory.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include <tidemark/version.h>
 
-#include "cli/memory.h"
+#include "gc/memory.h"
 #include "support/check.h"
 #include "support/tree.h"
 
