@@ -34,16 +34,21 @@ static bool is_wrapped(void)
   return false;
 }
 
-/* Asks the module if the program has it; without it nothing traces. */
+/* Only asked when something wraps, for the sentence. A module that the program did not import stays
+ * out of its sys.modules. */
 static bool is_traced(void)
 {
   PyObject *modules = PyImport_GetModuleDict();
-  PyObject *module = modules ? PyDict_GetItemString(modules, "_tracemalloc") : NULL;
+  bool was_there = modules && PyDict_GetItemString(modules, "_tracemalloc");
+  PyObject *module = PyImport_ImportModule("_tracemalloc");
   PyObject *ask = module ? PyObject_GetAttrString(module, "is_tracing") : NULL;
   PyObject *answer = ask ? PyObject_CallFunction(ask, NULL) : NULL;
   bool traced = answer && PyObject_IsTrue(answer) == 1;
+  if (module && !was_there)
+    (void)PyDict_DelItemString(modules, "_tracemalloc");
   Py_DecRef(answer);
   Py_DecRef(ask);
+  Py_DecRef(module);
   PyErr_Clear();
   return traced;
 }
