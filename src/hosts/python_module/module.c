@@ -110,7 +110,8 @@ static bool one_library_answers(void)
 
 static int begin(PyObject *module)
 {
-  PyMethodDef *const parts[] = {own, tm__py_books, tm__py_engine, tm__py_events, tm__py_serve};
+  PyMethodDef *const parts[] = {own,           tm__py_books, tm__py_engine,
+                                tm__py_events, tm__py_serve, tm__py_numpy};
   if (!one_library_answers()) {
     PyErr_Format(PyExc_ImportError,
                  "this package is version %s, and another version of tidemark (%s) runs in this "

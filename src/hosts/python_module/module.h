@@ -7,6 +7,7 @@
  *   engine.c   limits, policy, recording
  *   events.c   the log, and who hears of it
  *   serve.c    the monitor
+ *   numpy.c    the data of arrays
  *
  * Built for Python's stable ABI, so that one binary serves 3.8 and later. Which copy of the library
  * answers is the loader's choice: under `tidemark run` the preloaded one, which has the heap that
@@ -25,7 +26,8 @@
 #include "base/hints.h"
 
 /* The functions of one file; ended by an entry without a name. */
-TM_HIDDEN extern PyMethodDef tm__py_books[], tm__py_engine[], tm__py_events[], tm__py_serve[];
+TM_HIDDEN extern PyMethodDef tm__py_books[], tm__py_engine[], tm__py_events[], tm__py_serve[],
+    tm__py_numpy[];
 
 /* None, or the exception that fits a TM_E* code: ValueError, MemoryError, BlockingIOError for
  * TM_EBUSY, OSError (from errno) for TM_EIO, else RuntimeError. */

@@ -15,7 +15,8 @@ from . import _tidemark
 
 __all__ = [
     "budget", "footprint", "inform", "install", "installed", "limit", "log", "monitor",
-    "monitor_stop", "on_event", "policy", "poll", "record", "reset_peak", "stats", "trim",
+    "monitor_stop", "on_event", "policy", "poll", "record", "reset_peak", "stats", "take_numpy",
+    "trim",
 ]
 __version__ = _tidemark.version
 
@@ -184,6 +185,21 @@ def inform(tag, delta):
     takes them off again.
     """
     _tidemark.inform(tag, delta)
+
+
+def take_numpy(on=True):
+    """Let the data of numpy's new arrays come from the heap; False undoes it.
+
+    For a program that was taken over by install(): under `tidemark run` numpy's malloc is in the
+    books anyway. It holds in the current context, as numpy has it: a new thread calls it too. Each
+    array is freed by what made it, whatever is set by then. Needs numpy 1.22.
+    """
+    _need_install()
+    try:
+        from numpy._core._multiarray_umath import _ARRAY_API
+    except ImportError:
+        from numpy.core._multiarray_umath import _ARRAY_API  # before numpy 2
+    _tidemark.numpy_take(_ARRAY_API, on)
 
 
 def log():
