@@ -3,6 +3,7 @@
 
 static PyObject *listener; /* called with a dict; NULL = nobody */
 static PyObject *loads;    /* json.loads, as long as there is a listener */
+static PyObject *owner;    /* the module object that was asked: a sub-interpreter has its own */
 
 static size_t write_record(const void *record, char *buffer, size_t capacity)
 {
@@ -47,14 +48,22 @@ static void tell(void *ctx, const tm_record *record)
   Py_DecRef(who);
 }
 
+static void forget(void)
+{
+  PyObject *before = listener, *decode_before = loads;
+  tm_python_on_event(NULL, NULL);
+  listener = loads = owner = NULL;
+  Py_XDECREF(before); /* last: it may run anything */
+  Py_XDECREF(decode_before);
+}
+
 static PyObject *on_event(PyObject *self, PyObject *arguments)
 {
   PyObject *callable, *decode;
-  (void)self;
   if (!PyArg_ParseTuple(arguments, "OO", &callable, &decode))
     return NULL;
   if (callable == Py_None) {
-    tm__py_events_end();
+    forget();
     Py_RETURN_NONE;
   }
   PyObject *before = listener, *decode_before = loads;
@@ -62,19 +71,17 @@ static PyObject *on_event(PyObject *self, PyObject *arguments)
   Py_IncRef(decode);
   listener = callable;
   loads = decode;
+  owner = self; /* not a reference: it tells when it goes */
   tm_python_on_event(tell, NULL);
   Py_XDECREF(before); /* last: it may run anything */
   Py_XDECREF(decode_before);
   Py_RETURN_NONE;
 }
 
-void tm__py_events_end(void)
+void tm__py_events_end(const void *module)
 {
-  PyObject *before = listener, *decode_before = loads;
-  tm_python_on_event(NULL, NULL);
-  listener = loads = NULL;
-  Py_XDECREF(before);
-  Py_XDECREF(decode_before);
+  if (owner && module == owner)
+    forget();
 }
 
 PyMethodDef tm__py_events[] = {

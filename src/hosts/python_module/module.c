@@ -127,8 +127,7 @@ static int begin(PyObject *module)
 
 static void end(void *module)
 {
-  (void)module;
-  tm__py_events_end();
+  tm__py_events_end(module);
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)(uintptr_t)begin}, {0, NULL}};

@@ -37,7 +37,7 @@ TM_HIDDEN PyObject *tm__py_result(int error);
 typedef size_t (*tm__py_text_fn)(const void *from, char *buffer, size_t capacity);
 TM_HIDDEN PyObject *tm__py_text(tm__py_text_fn fn, const void *from);
 
-/* Lets go of the listener. */
-TM_HIDDEN void tm__py_events_end(void);
+/* A module object goes: so does the listener that was set by it. */
+TM_HIDDEN void tm__py_events_end(const void *module);
 
 #endif

@@ -135,6 +135,18 @@ class OnEvent(module.Case):
 
 
 class Interpreter(module.Case):
+    def test_a_sub_interpreter_that_ends_takes_no_listener_along(self):
+        self.both("""
+            import _xxsubinterpreters as inner
+            events = []
+            tidemark.on_event(events.append)
+            other = inner.create()
+            inner.run_string(other, "import sys; sys.path.append('PLACE'); import tidemark")
+            inner.destroy(other)
+            cycles(100)
+            print(len(events) > 5)
+        """.replace("PLACE", str(module.PACKAGE)), "True\n")
+
     def test_the_listener_is_let_go(self):
         self.assertRan(alone(*code("""
             import weakref, tidemark
