@@ -2,8 +2,8 @@
  * numpy.c - the data of numpy's arrays from the heap, where malloc is not ours.
  *
  * numpy keeps with each array the handler that made its data, so that handlers may change at any
- * time. Which one makes new arrays is a property of the context, as in contextvars. Nothing of numpy
- * is needed to build: its functions stand in a table, at places that never change.
+ * time. Which one makes new arrays is a property of the context, as in contextvars. Nothing of
+ * numpy is needed to build: its functions stand in a table, at places that never change.
  */
 #include "hosts/python_module/module.h"
 

@@ -56,6 +56,18 @@ class Finder(harness.Case):
             self.assertIn("No module named 'tidemark'", done.stderr)
 
     @unittest.skipUnless((LIB / "tidemark/python/tidemark/__init__.py").exists(), "no package")
+    def test_an_installation_has_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["cmake", "--install", LIB.parent, "--prefix", folder], check=True,
+                           capture_output=True)
+            command = Path(folder) / "bin" / "tidemark"
+            text = "import tidemark.__main__ as m; print(m.find_command(), m.installed())"
+            done = subprocess.run([command, "run", "--", harness.PYTHON, "-c", text],
+                                  capture_output=True, text=True, check=False, timeout=60,
+                                  env=harness.environment())
+            self.assertEqual((done.stdout, done.stderr), (f"{command} True\n", ""))
+
+    @unittest.skipUnless((LIB / "tidemark/python/tidemark/__init__.py").exists(), "no package")
     def test_the_package_is_found(self):
         for version, python in sorted(FOUND.items()):
             with self.subTest(version):
