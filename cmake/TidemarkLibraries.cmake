@@ -1,6 +1,6 @@
 # The libraries and the command, one target per group of rooms:
 #
-#   src/base, stats, gc, heap,
+#   src/base, stats, gc, profile, heap,
 #       hosts/cpython                  -> libtidemark.so, libtidemark.a
 #   src/pymem                          -> libtidemark-pymem.so
 #   src/monitor                        -> libtidemark-monitor.so
@@ -65,7 +65,7 @@ endfunction()
 
 # ---- core ---------------------------------------------------------------------------------------
 # CPython's host needs nothing of Python: its names are weak, see hosts/cpython/pyapi.h.
-tidemark_room_files(tidemark_core_files base stats gc heap hosts/cpython)
+tidemark_room_files(tidemark_core_files base stats gc profile heap hosts/cpython)
 tidemark_objects(tidemark-core-objects ${tidemark_core_files})
 tidemark_shared(tidemark tidemark-core-objects)
 # Threads that used the heap call its destructor when they end: it must still be there.

@@ -8,6 +8,7 @@
 #include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/safepoint.h"
+#include "heap/sample.h"
 
 #ifndef TM_STRESS_OOM
 #define TM_STRESS_OOM 0 /* 1: every 1,000th slow request of a heap with a hard limit is refused */
@@ -38,13 +39,17 @@ static void *carve_large(tm__shard *shard, const request *r, bool *zero)
   uint64_t usable = tm__large_usable(r->n);
   if (!tm__large_possible(r->n) || !tm__shard_row(shard, r->pool))
     return tm__heap_fail(r->heap, TM_FAIL_OS);
-  if (!tm__credit_pass(shard, usable) && !tm__safepoint_charge(shard, usable, !r->quiet))
+  bool ask = !tm__credit_pass(shard, usable);
+  if (ask && !tm__safepoint_charge(shard, usable, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
   void *p = tm__large_alloc(shard, r->pool, r->n, r->alignment, zero);
-  if (p)
-    return p;
-  tm__ledger_undo(&shard->wire, usable);
-  return tm__heap_fail(r->heap, TM_FAIL_OS);
+  if (!p) {
+    tm__ledger_undo(&shard->wire, usable);
+    return tm__heap_fail(r->heap, TM_FAIL_OS);
+  }
+  if (ask && tm__sample_due(shard) && tm__sample_take_large(p))
+    tm__sample_note(shard, r->pool, p, usable, usable);
+  return p;
 }
 
 /* TM_POOL_CACHED: the block that was freed last. */
@@ -54,6 +59,20 @@ static tm__block *cache_pop(tm__row *row)
   row->cache = block->next;
   row->cached--;
   tm__bin_skip_alloc(&row->bins[0]);
+  return block;
+}
+
+/* A request with a sample point: its block is not of the bin. NULL: it will not be sampled. */
+TM_SLOW static void *carve_sampled(tm__shard *shard, const request *r)
+{
+  tm__block *block = tm__sample_take(shard, r->pool, r->cls, r->bytes);
+  if (!block)
+    return NULL;
+  tm__bin *bin = &shard->rows[r->pool]->bins[r->cls];
+  tm__bin_skip_alloc(bin);
+  tm__ledger_charge(&bin->books);
+  tm__credit_asked(r->heap, r->bytes);
+  tm__sample_note(shard, r->pool, block, r->bytes, r->bytes);
   return block;
 }
 
@@ -67,6 +86,11 @@ static void *carve_small(tm__shard *shard, const request *r)
   bool ask = !tm__credit_pass(shard, r->bytes);
   if (ask && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
+  if (ask && tm__sample_due(shard)) {
+    void *sampled = carve_sampled(shard, r);
+    if (sampled)
+      return sampled;
+  }
   tm__bin *bin = &row->bins[r->cls];
   if (!row->cache && !bin->head && !tm__bin_refill(shard, r->pool, r->cls, r->bytes)) {
     tm__ledger_undo(&shard->wire, r->bytes);

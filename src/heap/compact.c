@@ -131,7 +131,7 @@ int tm_should_move(const void *p)
   if (!tm__inside(p))
     return 0;
   tm__tag tag = tm__tag_read(tm__slice_of(p));
-  if (!tm__tag_paged(tag))
+  if (!tm__tag_paged(tag) || tm__tag_kind(tag) == TM_KIND_SAMPLED)
     return 0;
   const tm_page *page = tm__page_of(p, tag);
   if (page->shard != tm__shard_peek(page->shard->heap))

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "heap/books.h"
 #include "heap/safepoint.h"
+#include "heap/sample.h"
 
 #ifndef TM_STRESS_TRIP
 #define TM_STRESS_TRIP 0 /* 1: every request asks, every asking crosses */
@@ -214,6 +215,8 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
   /* The peak is not looked at after a small request: it is part of the slack. */
   uint64_t unseen = bytes <= TM_QUANTUM_MIN ? bytes : 0;
   uint64_t q = quantum_for(heap, after, trip, hard);
+  if (tm__sampling())
+    q = tm__sample_room(shard, bytes, q);
   settle_quantum(shard, q > unseen ? q : unseen);
   uint64_t wire = tm__counter_own(&shard->wire.gross) + (q > unseen ? q - unseen : 0);
   settle_limit(shard, wire);

@@ -10,6 +10,7 @@
 #include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/remote.h"
+#include "heap/sample.h"
 
 /* ---- Reports -------------------------------------------------------------------------------- */
 
@@ -103,8 +104,9 @@ tm__found tm__free_door(tm_heap *heap, unsigned pool, const void *p, bool resizi
 
 bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const void *p)
 {
-  if (tm__tag_kind(found->tag) == TM_KIND_LARGE)
-    return false; /* its run is free then, and its tag says so */
+  /* A large run is free then, and its tag says so; of sampled blocks the profile knows. */
+  if (tm__tag_kind(found->tag) == TM_KIND_LARGE || tm__tag_kind(found->tag) == TM_KIND_SAMPLED)
+    return false;
   const tm__row *row = shard->rows[found->pool];
   if (row && (row->bins[tm__tag_class(found->tag)].head == p || row->cache == p))
     return true;
@@ -114,7 +116,9 @@ bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const vo
 
 void tm__block_put(tm__shard *shard, const tm__found *found, tm__block *block)
 {
-  if (found->page->shard != shard)
+  if (tm__tag_kind(found->tag) == TM_KIND_SAMPLED)
+    tm__sample_put(found->page, block);
+  else if (found->page->shard != shard)
     tm__remote_gather(shard, found->tag, block);
   else if (found->page->slices > 1)
     tm__page_put(found->page, block);
@@ -222,7 +226,8 @@ void tm_pool_free(tm_pool *pool, void *p)
     return;
   tm__row *row = tm__shard_row(shard, found.pool);
   if (row && found.pool == pool->id && pool->cache_blocks && found.page->shard == shard &&
-      row->cached < pool->cache_blocks && !tm__freed_just_now(shard, &found, p)) {
+      tm__tag_kind(found.tag) != TM_KIND_SAMPLED && row->cached < pool->cache_blocks &&
+      !tm__freed_just_now(shard, &found, p)) {
     ((tm__block *)p)->next = row->cache;
     row->cache = p;
     row->cached++;

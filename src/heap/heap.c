@@ -12,6 +12,7 @@
 #include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/safepoint.h"
+#include "heap/sample.h"
 #include "heap/shard.h"
 
 /* Zero until start-up, so that it lies in .bss: a small program touches a few of its pages only. */
@@ -45,12 +46,14 @@ static void fork_prepare(void)
     tm__lock_acquire(&heap->tags_lock);
     tm__lock_acquire(&heap->lock);
   }
+  tm__sample_fork_prepare();
   tm__arena_fork_prepare();
 }
 
 static void fork_parent(void)
 {
   tm__arena_fork_release();
+  tm__sample_fork_parent();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
     tm_heap *heap = heap_in(i);
     if (!heap)
@@ -66,6 +69,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
   tm__arena_fork_child();
+  tm__sample_fork_child();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
     tm_heap *heap = heap_in(i);
     if (!heap)
@@ -152,6 +156,17 @@ tm_heap *tm_heap_at(size_t index)
       return heap;
   }
   return NULL;
+}
+
+void tm__heap_rearm_all(void)
+{
+  tm__lock_acquire(&table.lock);
+  for (unsigned slot = 0; slot < atomic_load(&table.count); slot++) {
+    tm_heap *heap = heap_in(slot);
+    if (heap)
+      tm__credit_rearm(heap);
+  }
+  tm__lock_release(&table.lock);
 }
 
 uint64_t tm__heap_meta_elsewhere(const tm_heap *heap)
@@ -296,6 +311,7 @@ int tm_heap_close(tm_heap *heap)
   if (tm__counter_read(&heap->engine.soft_bytes))
     tm__arena_keep_set(UINT64_MAX); /* what its limit left for dirt; others set theirs again */
   tm__shards_end(heap);
+  tm__sample_close(heap);
   release_runs(heap);
   tm__handles_close(heap);
   tm__shards_recycle(heap);

@@ -20,6 +20,9 @@ TM_HIDDEN uint64_t tm__heap_tick(tm_heap *heap);
 /* Counts a failure and sets errno to ENOMEM; returns NULL. */
 TM_HIDDEN void *tm__heap_fail(tm_heap *heap, tm_fail reason);
 
+/* Every thread of every heap asks for credit at its next request. */
+TM_HIDDEN void tm__heap_rearm_all(void);
+
 /* The table of heaps, for fork and monitors: heap `slot`, or NULL. */
 TM_HIDDEN tm_heap *tm__heap_slot(unsigned slot);
 

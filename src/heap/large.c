@@ -9,6 +9,7 @@
 #include "heap/credit.h"
 #include "heap/heap.h"
 #include "heap/safepoint.h"
+#include "heap/sample.h"
 
 /* Below this a copy is cheaper than moving page tables and splitting the kernel's mapping. */
 static const uint64_t MOVE_BYTES = 1 << 20;
@@ -52,6 +53,8 @@ static void run_release(tm_page *page, bool clean)
   uint32_t slices = page->slices;
   book_run(heap, -(int64_t)slices, -(int64_t)page->large_bytes, 0);
   tm__shared_add(&heap->page_count, (uint64_t)-1);
+  if (tm_unlikely(page->reserved))
+    tm__sample_forget_large(page);
   page->freed = tm__page_address(page);
   tm__shared_add(&heap->released_bytes, tm__arena_release(tm__page_slice(page), slices, clean));
 }
@@ -131,15 +134,29 @@ static tm_page *grow_elsewhere(tm__shard *shard, unsigned pool, tm_page *page, u
   return to;
 }
 
+/* A sampled block, or one whose growth has a sample point, is now who resized it's. */
+static void sample_anew(tm__shard *shard, unsigned pool, tm_page *page, uint64_t charged)
+{
+  void *p = tm__page_address(page);
+  if (page->reserved)
+    tm__sample_forget_large(page);
+  if (tm__sample_take_large(p))
+    tm__sample_note(shard, pool, p, page->large_bytes, charged);
+}
+
 void *tm__large_resize(tm__shard *shard, unsigned pool, tm_page *page, size_t n)
 {
   uint64_t old = page->large_bytes, usable = tm__large_usable(n);
+  bool hit = false, sampled = page->reserved != 0;
+  uint64_t charged = sampled ? tm__sample_charged(tm__page_address(page)) : old;
   if (usable > old) {
-    if (!tm__credit_pass(shard, usable - old) &&
-        !tm__safepoint_charge(shard, usable - old, false)) {
+    bool ask = !tm__credit_pass(shard, usable - old);
+    if (ask && !tm__safepoint_charge(shard, usable - old, false)) {
       (void)tm__heap_fail(shard->heap, TM_FAIL_LIMIT);
       return NULL;
     }
+    hit = ask && tm__sample_due(shard);
+    charged += usable - old;
     if (!grow_in_place(page, usable)) {
       tm_page *to = grow_elsewhere(shard, pool, page, usable);
       if (!to) {
@@ -154,5 +171,7 @@ void *tm__large_resize(tm__shard *shard, unsigned pool, tm_page *page, size_t n)
   }
   tm__ledger_resize(&shard->rows[pool]->books, old, usable);
   note_peak(shard->heap, usable > old ? usable : 0);
+  if (tm_unlikely(hit || sampled))
+    sample_anew(shard, pool, page, charged);
   return tm__page_address(page);
 }

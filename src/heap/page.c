@@ -67,7 +67,7 @@ static void page_awake(tm_page *page)
   page->asleep = 0;
 }
 
-static void page_release(tm_page *page)
+void tm__page_release(tm_page *page)
 {
   tm_heap *heap = page->shard->heap;
   uint32_t slices = page->slices;
@@ -100,7 +100,7 @@ TM_NOINLINE static void page_attend(tm_page *page)
   bool queued = page->prev || page->next || queue->first == page;
   if (queued)
     queue_remove(queue, page);
-  page_release(page);
+  tm__page_release(page);
 }
 
 void tm__page_put_run(tm_page *page, tm__block *first, tm__block *last, uint32_t count)
@@ -123,11 +123,16 @@ void tm__page_put(tm_page *page, tm__block *block)
 
 /* ---- Supplying a bin ------------------------------------------------------------------------ */
 
-static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
+static uint32_t slices_for(uint32_t bytes)
+{
+  return bytes <= TM_SMALL_MAX ? 1 : TM_MEDIUM_SLICES;
+}
+
+tm_page *tm__page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes, unsigned kind)
 {
   bool zero;
   uint64_t fresh;
-  uint32_t slices = bytes <= TM_SMALL_MAX ? 1 : TM_MEDIUM_SLICES;
+  uint32_t slices = slices_for(bytes);
   int64_t first = tm__arena_acquire(slices, 1, &zero, &fresh);
   if (first < 0)
     return NULL;
@@ -139,9 +144,15 @@ static tm_page *page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t
   tm__shared_add(&heap->usable_bytes, (uint64_t)reserved * bytes);
   tm__shared_add(&heap->page_count, 1);
   tm__shared_add(&heap->acquired_bytes, fresh);
-  unsigned kind = slices == 1 ? TM_KIND_PAGE : TM_KIND_MEDIUM;
   tm__arena_tag((uint32_t)first, 0, slices, tm__tag_make(kind, shard->id, pool, cls));
   return page;
+}
+
+static tm_page *page_fresh(tm__shard *shard, unsigned pool, unsigned cls)
+{
+  uint32_t bytes = shard->rows[pool]->bins[cls].block_bytes;
+  unsigned kind = slices_for(bytes) == 1 ? TM_KIND_PAGE : TM_KIND_MEDIUM;
+  return tm__page_new(shard, pool, cls, bytes, kind);
 }
 
 /* true iff carve has something to make: holes to fill, or blocks that never were. */
@@ -228,7 +239,7 @@ tm__block *tm__pages_supply(tm__shard *shard, unsigned pool, unsigned cls, uint3
     return carve(active, count);
   if (page)
     queue_remove(queue, page);
-  else if (!(page = page_new(shard, pool, cls, row->bins[cls].block_bytes)))
+  else if (!(page = page_fresh(shard, pool, cls)))
     return NULL;
   deactivate(queue);
   queue->active = page;
@@ -251,7 +262,7 @@ void tm__queue_quiesce(tm__queue *queue)
     next = page->next;
     if (out_of(page) == 0) {
       queue_remove(queue, page);
-      page_release(page);
+      tm__page_release(page);
     }
   }
 }

@@ -16,6 +16,13 @@ TM_HIDDEN void tm__queue_push(tm__queue *queue, tm_page *page);
 TM_HIDDEN tm__block *tm__pages_supply(tm__shard *shard, unsigned pool, unsigned cls,
                                       uint32_t *count);
 
+/* A new page, in no queue, with no block yet; its tags are written. NULL iff the arena has no
+ * memory. */
+TM_HIDDEN tm_page *tm__page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes,
+                                unsigned kind);
+/* An empty page, in no queue, goes back. */
+TM_HIDDEN void tm__page_release(tm_page *page);
+
 /* A block of a page of this shard comes home, without the books. */
 TM_HIDDEN void tm__page_put(tm_page *page, tm__block *block);
 /* The same for `count` linked blocks of the page. */

@@ -10,6 +10,7 @@
 #include "heap/page.h"
 #include "heap/pool.h"
 #include "heap/safepoint.h"
+#include "heap/sample.h"
 
 /* A resize as it goes. */
 typedef struct resize {
@@ -32,14 +33,33 @@ static void *take_block(tm__shard *shard, const resize *r)
   return tm__bin_take(bin);
 }
 
+/* The same for a block that is to be sampled; *sampled = false when it is an ordinary one after
+ * all. */
+TM_SLOW static void *take_sampled(tm__shard *shard, const resize *r, bool *sampled)
+{
+  void *to = NULL;
+  if (r->cls != TM_CLASS_LARGE)
+    to = tm__sample_take(shard, r->found.pool, r->cls, (uint32_t)r->new_bytes);
+  *sampled = to != NULL;
+  if (to)
+    return to;
+  to = take_block(shard, r);
+  if (to && r->cls == TM_CLASS_LARGE)
+    *sampled = tm__sample_take_large(to);
+  return to;
+}
+
 /* Copies into another block; the books see one resize. */
 static void *move(tm__shard *shard, const resize *r, void *p)
 {
+  bool sampled = tm__sample_is(r->found.tag, r->found.page);
+  uint64_t charged = sampled ? tm__sample_charged(p) : r->old_bytes;
   uint64_t more = r->new_bytes > r->old_bytes ? r->new_bytes - r->old_bytes : 0;
   bool ask = more && !tm__credit_pass(shard, more);
   if (ask && !tm__safepoint_charge(shard, more, false))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
-  void *to = take_block(shard, r);
+  sampled |= ask && tm__sample_due(shard);
+  void *to = tm_unlikely(sampled) ? take_sampled(shard, r, &sampled) : take_block(shard, r);
   if (!to) {
     tm__ledger_undo(&shard->wire, more);
     return tm__heap_fail(r->heap, TM_FAIL_OS);
@@ -52,6 +72,8 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   tm__ledger_resize(&shard->rows[r->found.pool]->books, r->old_bytes, r->new_bytes);
   if (ask || more >= TM_PEAK_LOOK)
     tm__credit_asked(r->heap, more);
+  if (tm_unlikely(sampled))
+    tm__sample_note(shard, r->found.pool, to, r->new_bytes, charged + more);
   return to;
 }
 

@@ -85,9 +85,10 @@ typedef uint64_t tm__tag;
 #define TM_NO_KEY UINT32_MAX /* no tag has it */
 enum {
   TM_KIND_FREE,
-  TM_KIND_PAGE,   /* a page of one slice */
-  TM_KIND_MEDIUM, /* a page of several slices */
-  TM_KIND_LARGE,  /* the run of one large block */
+  TM_KIND_PAGE,    /* a page of one slice */
+  TM_KIND_MEDIUM,  /* a page of several slices */
+  TM_KIND_LARGE,   /* the run of one large block */
+  TM_KIND_SAMPLED, /* a page of one or several slices, of blocks that the profile knows */
 };
 
 TM_INLINE tm__tag tm__tag_make(unsigned kind, unsigned shard, unsigned pool, unsigned cls)
@@ -126,7 +127,7 @@ TM_INLINE uint32_t tm__tag_offset(tm__tag tag)
 /* true iff the slice holds blocks of a size class. */
 TM_INLINE bool tm__tag_paged(tm__tag tag)
 {
-  return tm__tag_kind(tag) == TM_KIND_PAGE || tm__tag_kind(tag) == TM_KIND_MEDIUM;
+  return tm__tag_kind(tag) != TM_KIND_FREE && tm__tag_kind(tag) != TM_KIND_LARGE;
 }
 
 typedef struct tm__shard tm__shard;
@@ -137,7 +138,7 @@ typedef struct tm_page {
   uint32_t wait;        /* frees until the owner must look: wake or retire */
   uint32_t asleep;      /* out - wait: what remains when a full page wakes */
   uint32_t carved;      /* blocks made so far */
-  uint32_t reserved;    /* blocks that fit */
+  uint32_t reserved;    /* blocks that fit; of a large run: 1 iff it is sampled */
   uint32_t block_bytes; /* of a large run: 0 */
   uint32_t slices;
   uint64_t holes;   /* parts that were given back to the OS: see holes.h */
@@ -227,6 +228,12 @@ struct tm__shard {
   tm__shard *next_idle;
   tm__shard *next_of_thread; /* the thread's other heaps; owner only */
   bool listed, ended;        /* in such a list; heap is closing. Guarded by the lock of structs */
+
+  /* the profile's, see sample.h; owner only, written when credit is drawn */
+  bool sample_hit;       /* the request that drew last has a sample point */
+  uint32_t sample_start; /* number of the profile that these are of */
+  uint64_t sample_at;    /* gross of the next point */
+  uint64_t sample_seed;
 
   /* Written by other threads: on a line of its own. */
   TM_ALIGNED(TM_CACHE_LINE) _Atomic(uint64_t) remote_bytes; /* in the rows' remote lists */

@@ -1,0 +1,134 @@
+/* stack.c - see stack.h. */
+#define _GNU_SOURCE
+#include "profile/stack.h"
+
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <link.h>
+#include <string.h>
+
+#include "base/atomics.h"
+
+enum { OURS = 16 }; /* frames of this library at the inner end, at most */
+
+typedef int (*walk_fn)(void **buffer, int size);
+
+static _Atomic(walk_fn) walk;
+static _Atomic(tm__stack_host_fn) host;
+static _Atomic(bool) plain_wanted;
+static uintptr_t ours_begin, ours_end; /* code of the shared library that this is; else empty */
+
+/* ---- Finding an unwinder -------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+
+/* A function by its name. POSIX says that the conversion is good. */
+static bool find(void *library, const char *name, void *function_pointer)
+{
+  void *address = dlsym(library, name);
+  memcpy(function_pointer, &address, sizeof address);
+  return address != NULL;
+}
+
+/* Its caches are to be each thread's own: the global one is behind a lock that is held while the
+ * loader's is waited for, and a thread in dlopen holds that one and calls malloc. */
+static walk_fn find_libunwind(void)
+{
+  enum { CACHE_PER_THREAD = 2 };
+  walk_fn found;
+  int (*policy)(void *space, int policy);
+  void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    return NULL;
+  void **space = dlsym(library, "_ULx86_64_local_addr_space");
+  if (!space || !find(library, "unw_backtrace", &found) ||
+      !find(library, "_ULx86_64_set_caching_policy", &policy) ||
+      policy(*space, CACHE_PER_THREAD) != 0) {
+    (void)dlclose(library);
+    return NULL;
+  }
+  return found;
+}
+
+#else
+
+static walk_fn find_libunwind(void)
+{
+  return NULL;
+}
+
+#endif
+
+/* The code segments of the object that holds this function, unless it is the program itself: then
+ * our frames cannot be told from the program's by their addresses. */
+static int find_ours(struct dl_phdr_info *object, size_t bytes, void *unused)
+{
+  uintptr_t here = (uintptr_t)&find_ours, begin = UINTPTR_MAX, end = 0;
+  bool inside = false;
+  (void)bytes, (void)unused;
+  for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+    uintptr_t at = object->dlpi_addr + part->p_vaddr;
+    if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
+      continue;
+    inside |= here >= at && here < at + part->p_memsz;
+    begin = at < begin ? at : begin;
+    end = at + part->p_memsz > end ? at + part->p_memsz : end;
+  }
+  if (!inside)
+    return 0;
+  if (object->dlpi_name && *object->dlpi_name) {
+    ours_begin = begin;
+    ours_end = end;
+  }
+  return 1;
+}
+
+void tm__stack_prepare(void)
+{
+  void *first[4];
+  if (atomic_load(&walk))
+    return;
+  (void)dl_iterate_phdr(find_ours, NULL);
+  walk_fn found = find_libunwind();
+  (void)backtrace(first, (int)TM_ARRAY_LEN(first)); /* loads what it needs, now */
+  atomic_store(&walk, found ? found : backtrace);
+}
+
+/* ---- Taking --------------------------------------------------------------------------------- */
+
+void tm__stack_push(tm__stack *stack, tm__frame frame)
+{
+  if (stack->depth < TM__STACK_FRAMES)
+    stack->frames[stack->depth++] = frame;
+  else
+    stack->cut = true;
+}
+
+void tm__stack_take(tm__stack *stack)
+{
+  void *found[TM__STACK_FRAMES + OURS + 1];
+  walk_fn fn = atomic_load_explicit(&walk, memory_order_acquire);
+  if (atomic_load_explicit(&plain_wanted, memory_order_relaxed))
+    fn = backtrace;
+  int count = fn ? fn(found, (int)TM_ARRAY_LEN(found)) : 0, first = 1; /* 0 is this function */
+  while (first < count && (uintptr_t)found[first] - ours_begin < ours_end - ours_begin)
+    first++;
+  stack->depth = 0;
+  stack->cut = false;
+  for (int i = first; i < count && found[i]; i++)
+    tm__stack_push(stack, (uintptr_t)found[i]);
+  tm__stack_host_fn extend = atomic_load_explicit(&host, memory_order_acquire);
+  if (extend)
+    extend(stack);
+}
+
+void tm__stack_host_set(tm__stack_host_fn fn)
+{
+  atomic_store_explicit(&host, fn, memory_order_release);
+}
+
+void tm__stack_plain_set(bool plain)
+{
+  atomic_store(&plain_wanted, plain);
+}
