@@ -80,6 +80,14 @@ typedef struct tm_profile_info {
 /* 0, TM_EINVAL iff out is NULL. Any thread. */
 TM_API int tm_profile_read(tm_profile_info *out);
 
+/*
+ * What is live in a heap, for people: bytes and blocks by pool (a host that makes a pool for each
+ * type gets a line for each type), external bytes by tag, and, of the profile that was started
+ * last, the ten stacks that hold most. Meant for the end of a program or of a heap, when nothing
+ * should be left. Buffer rule of tm_stats_json; allocates nothing; any thread. "" for NULL.
+ */
+TM_API size_t tm_leaks_text(const tm_heap *heap, char *buffer, size_t capacity);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,7 @@ typedef struct plan {
   tm__run_options options;
   tm__target target;
   char self[PATH_MAX], library[PATH_MAX], report[PATH_MAX], record[PATH_MAX];
+  char profile[PATH_MAX], leaks[PATH_MAX];
   int serve_fd; /* -1 = none */
 } plan;
 
@@ -90,16 +91,28 @@ static int open_output(const char *option, const char *name, char path[PATH_MAX]
   return 0;
 }
 
+/* An option that was given; "-" is standard error, where it may be. */
+static int open_if_given(const char *option, const char *name, char path[PATH_MAX],
+                         tm__complaint *complaint)
+{
+  if (!name)
+    return 0;
+  if (strcmp(name, "-") != 0)
+    return open_output(option, name, path, complaint);
+  memcpy(path, "-", 2);
+  return 0;
+}
+
 static int open_outputs(plan *p, tm__complaint *complaint)
 {
   const tm__run_options *o = &p->options;
-  int result = 0;
-  if (o->report && strcmp(o->report, "-") == 0)
-    memcpy(p->report, "-", 2);
-  else if (o->report)
-    result = open_output("--report", o->report, p->report, complaint);
+  int result = open_if_given("--report", o->report, p->report, complaint);
+  if (!result)
+    result = open_if_given("--leaks", o->leaks, p->leaks, complaint);
   if (!result && o->record)
     result = open_output("--record", o->record, p->record, complaint);
+  if (!result && o->profile)
+    result = open_output("--profile", o->profile, p->profile, complaint);
   return result;
 }
 
@@ -112,13 +125,32 @@ static bool set_number(const char *name, uint64_t value)
   return setenv(name, text, 1) == 0;
 }
 
+static bool set_profile(const plan *p)
+{
+  const tm__run_options *o = &p->options;
+  bool ok = true;
+  if (o->profile)
+    ok = setenv("TM_PROFILE", p->profile, 1) == 0;
+  if (o->profile_interval_bytes)
+    ok = ok && set_number("TM_PROFILE_INTERVAL", o->profile_interval_bytes);
+  if (o->leaks)
+    ok = ok && setenv("TM_LEAKS", p->leaks, 1) == 0;
+  if (o->leaks_allow_bytes)
+    ok = ok && set_number("TM_LEAKS_ALLOW", o->leaks_allow_bytes);
+  if (o->leaks_exit_code)
+    ok = ok && set_number("TM_LEAKS_EXIT_CODE", o->leaks_exit_code);
+  return ok;
+}
+
 /* The contract with the library, see src/hosts/malloc/settings.h. What the command line does not
  * say is taken out, so that an outer `tidemark run` does not speak in an inner one. */
 static bool set_environment(const plan *p)
 {
-  static const char *const contract[] = {"TM_SOFT",     "TM_HARD",     "TM_LIMITS", "TM_POLICY",
-                                         "TM_SERVE_FD", "TM_SERVE_ID", "TM_REPORT", "TM_RUN_PID",
-                                         "TM_GROUP",    "TM_BUDGET",   "TM_RECORD"};
+  static const char *const contract[] = {
+      "TM_SOFT",           "TM_HARD",    "TM_LIMITS",           "TM_POLICY", "TM_SERVE_FD",
+      "TM_SERVE_ID",       "TM_REPORT",  "TM_RUN_PID",          "TM_GROUP",  "TM_BUDGET",
+      "TM_RECORD",         "TM_PROFILE", "TM_PROFILE_INTERVAL", "TM_LEAKS",  "TM_LEAKS_ALLOW",
+      "TM_LEAKS_EXIT_CODE"};
   for (size_t i = 0; i < TM_ARRAY_LEN(contract); i++)
     (void)unsetenv(contract[i]);
   const tm__run_options *o = &p->options;
@@ -148,7 +180,7 @@ static bool set_environment(const plan *p)
     ok = ok && setenv("TM_REPORT", p->report, 1) == 0;
   if (o->record)
     ok = ok && setenv("TM_RECORD", p->record, 1) == 0;
-  return ok && set_number("TM_RUN_PID", (uint64_t)getpid());
+  return ok && set_profile(p) && set_number("TM_RUN_PID", (uint64_t)getpid());
 }
 
 /* A script without "#!" is the shell's, as for execvp. */

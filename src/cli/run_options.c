@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <tidemark/gc.h>
+#include <tidemark/profile.h>
 
 #include "cli/similar.h"
 #include "gc/group_file.h"
@@ -116,6 +117,59 @@ static int read_record(const reader *r, const char *value)
   return 0;
 }
 
+static int read_profile(const reader *r, const char *value)
+{
+  if (!*value)
+    return tm__complain(r->complaint, TM_EXIT_USAGE, "--profile needs the name of a file");
+  r->options->profile = value;
+  return 0;
+}
+
+/* A size without the least that a limit has. */
+static int read_size(const reader *r, const char *name, const char *value, uint64_t most,
+                     uint64_t *bytes)
+{
+  if (tm__size_parse(value, bytes) == TM_OK && *bytes > 0 && *bytes <= most)
+    return 0;
+  return tm__complain(r->complaint, TM_EXIT_USAGE,
+                      "%s: '%s' is not a size that can be used; write 64K or 2M", name, value);
+}
+
+static int read_interval(const reader *r, const char *value)
+{
+  return read_size(r, "--profile-interval", value, TM_PROFILE_MEAN_MOST,
+                   &r->options->profile_interval_bytes);
+}
+
+static int read_leaks(const reader *r, const char *value)
+{
+  if (value && !*value)
+    return tm__complain(r->complaint, TM_EXIT_USAGE,
+                        "--leaks= needs the name of a file; without '=' it is told on standard "
+                        "error");
+  r->options->leaks = value ? value : "-";
+  return 0;
+}
+
+static int read_allow(const reader *r, const char *value)
+{
+  return read_size(r, "--leaks-allow", value, INT64_MAX, &r->options->leaks_allow_bytes);
+}
+
+static int read_exit_code(const reader *r, const char *value)
+{
+  uint64_t code = 0;
+  const char *at = value;
+  for (; *at >= '0' && *at <= '9' && code <= 255; at++)
+    code = code * 10 + (uint64_t)(*at - '0');
+  if (*at || code < 1 || code > 255)
+    return tm__complain(r->complaint, TM_EXIT_USAGE,
+                        "--leaks-exit-code: '%s' is no exit status; write a number from 1 to 255",
+                        value);
+  r->options->leaks_exit_code = code;
+  return 0;
+}
+
 static int read_help(const reader *r, const char *value)
 {
   (void)value;
@@ -142,6 +196,11 @@ static const option known[] = {
     {"--serve", VALUE_NEEDED, read_serve, "--serve :9100"},
     {"--report", VALUE_OPTIONAL, read_report, "--report"},
     {"--record", VALUE_NEEDED, read_record, "--record run.trace"},
+    {"--profile", VALUE_NEEDED, read_profile, "--profile heap.pb.gz"},
+    {"--profile-interval", VALUE_NEEDED, read_interval, "--profile-interval 64K"},
+    {"--leaks", VALUE_OPTIONAL, read_leaks, "--leaks"},
+    {"--leaks-allow", VALUE_NEEDED, read_allow, "--leaks-allow 64K"},
+    {"--leaks-exit-code", VALUE_NEEDED, read_exit_code, "--leaks-exit-code 23"},
     {"--help", VALUE_NONE, read_help, "--help"},
     {"-h", VALUE_NONE, read_help, "-h"},
 };
@@ -200,6 +259,10 @@ static int check_together(const reader *r)
     return tm__complain(r->complaint, TM_EXIT_USAGE,
                         "--budget is shared by the members of a group; name it, as in --group web, "
                         "or write --soft for a limit of each process alone");
+  if ((o->leaks_allow_bytes || o->leaks_exit_code) && !o->leaks)
+    return tm__complain(r->complaint, TM_EXIT_USAGE,
+                        "--leaks-allow and --leaks-exit-code say when what --leaks finds is too "
+                        "much; write --leaks as well");
   if (!*o->command)
     return tm__complain(r->complaint, TM_EXIT_USAGE,
                         "run needs a COMMAND, as in 'tidemark run --soft 512M -- python3 app.py'");

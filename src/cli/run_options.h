@@ -13,8 +13,13 @@ typedef struct tm__run_options {
   const char *serve;               /* as written, not looked at; NULL = do not serve */
   const char *report;              /* file, "-" = standard error, NULL = no report */
   const char *record;              /* file, NULL = no recording */
-  char **command;                  /* COMMAND and its arguments, ended by NULL */
-  bool help;                       /* --help was given: nothing else counts */
+  const char *profile;             /* file, NULL = no profile file */
+  uint64_t profile_interval_bytes; /* 0 = the usual one */
+  const char *leaks;               /* file, "-" = standard error, NULL = not told */
+  uint64_t leaks_allow_bytes;
+  uint64_t leaks_exit_code; /* 0 = the status is left alone */
+  char **command;           /* COMMAND and its arguments, ended by NULL */
+  bool help;                /* --help was given: nothing else counts */
 } tm__run_options;
 
 /*

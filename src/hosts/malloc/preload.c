@@ -27,6 +27,7 @@
 #include "hosts/cpython/host.h"
 #include "hosts/cpython/inside.h"
 #include "hosts/malloc/names.h"
+#include "hosts/malloc/profiled.h"
 #include "hosts/malloc/report.h"
 #include "hosts/malloc/serve.h"
 #include "hosts/malloc/settings.h"
@@ -84,16 +85,8 @@ static void write_report(const char *text, size_t length)
   (void)tm__outlet_write(&outlet, text, length, false);
 }
 
-static void at_exit(int status, void *context)
+static void tell_report(void)
 {
-  (void)status;
-  (void)context;
-  if (getpid() != run.pid)
-    return; /* a child that was forked, with or without our knowledge */
-  if (*run.settings.record)
-    (void)tm_trace_stop(tm_heap_default()); /* what ended it early was said then */
-  if (!*run.settings.report)
-    return;
   tm__facts facts;
   const tm_heap *heap = tm_heap_default();
   tm__facts_read(&facts, heap, run.start_ns);
@@ -114,6 +107,23 @@ static void at_exit(int status, void *context)
   write_report(text, length < capacity ? length : capacity - 1);
 }
 
+static void at_exit(int status, void *context)
+{
+  (void)context;
+  if (getpid() != run.pid)
+    return; /* a child that was forked, with or without our knowledge */
+  if (*run.settings.record)
+    (void)tm_trace_stop(tm_heap_default()); /* what ended it early was said then */
+  if (*run.settings.report)
+    tell_report();
+  tm__outlet outlet = standard_error();
+  if (*run.settings.leaks)
+    flush_output();
+  int instead = tm__profiled_end(&outlet);
+  if (instead && status == 0)
+    exit(instead); /* glibc goes on with what is left to do, and takes this status */
+}
+
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
 /* The copies go, so that a pipe that the child closes ends for its reader, and a port is free when
@@ -122,6 +132,7 @@ static void in_forked_child(void)
 {
   tm__trimmer_forget();
   tm__watcher_forget();
+  tm__profiled_forget();
   run.settings.report = "";
   tm__outlet_close(&run.messages);
   tm__outlet_close(&run.report);
@@ -289,7 +300,9 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
     (void)tm_notify_set(tm_heap_default(), on_python_notify, NULL);
   if (s->is_run || run.socket.fd >= 0 || watcher)
     (void)pthread_atfork(NULL, NULL, in_forked_child);
-  if (s->is_run && (*s->report || *s->record))
+  if (s->is_run && tm__profiled_wanted(s))
+    tm__profiled_start(s);
+  if (s->is_run && (*s->report || *s->record || tm__profiled_wanted(s)))
     (void)on_exit(at_exit, NULL);
   if (run.socket.fd >= 0)
     tm__serve_start(&run.socket, &run.messages);

@@ -78,18 +78,22 @@ static void read_policy(const reader *r, tm__settings *s)
 }
 
 /* Not in the settings: pages that a program without a report or a recording does not touch. */
-static char report_path[TM__REPORT_PATH], record_path[TM__REPORT_PATH];
+static char report_path[TM__REPORT_PATH], record_path[TM__REPORT_PATH],
+    profile_path[TM__REPORT_PATH], leaks_path[TM__REPORT_PATH];
 
-static void read_report(const reader *r, tm__settings *s)
+/* A file, or, if `dash`, standard error: a copy of it in `path`, or "". */
+static const char *read_path(const reader *r, const char *name, bool dash,
+                             char path[TM__REPORT_PATH])
 {
-  const char *text = r->env("TM_REPORT");
+  const char *text = r->env(name);
   if (!text || !*text)
-    return;
-  bool usable = strcmp(text, "-") == 0 || *text == '/';
-  if (usable && strlen(text) < sizeof report_path)
-    s->report = memcpy(report_path, text, strlen(text) + 1);
-  else
-    complain(r, "TM_REPORT", text, "it is neither - nor an absolute path");
+    return "";
+  bool usable = *text == '/' || (dash && strcmp(text, "-") == 0);
+  if (usable && strlen(text) < TM__REPORT_PATH)
+    return memcpy(path, text, strlen(text) + 1);
+  complain(r, name, text,
+           dash ? "it is neither - nor an absolute path" : "it is not an absolute path");
+  return "";
 }
 
 static void read_group(const reader *r, tm__settings *s)
@@ -106,20 +110,18 @@ static void read_group(const reader *r, tm__settings *s)
   s->budget_bytes = (uint64_t)read_size(r, "TM_BUDGET");
 }
 
-static void read_record(const reader *r, tm__settings *s)
+static void read_profile(const reader *r, tm__settings *s)
 {
-  const char *text = r->env("TM_RECORD");
-  if (!text || !*text)
-    return;
-  if (*text == '/' && strlen(text) < sizeof record_path)
-    s->record = memcpy(record_path, text, strlen(text) + 1);
-  else
-    complain(r, "TM_RECORD", text, "it is not an absolute path");
+  s->profile = read_path(r, "TM_PROFILE", false, profile_path);
+  s->profile_interval_bytes = (uint64_t)read_size(r, "TM_PROFILE_INTERVAL");
+  s->leaks = read_path(r, "TM_LEAKS", true, leaks_path);
+  s->leaks_allow_bytes = (uint64_t)read_size(r, "TM_LEAKS_ALLOW");
+  s->leaks_exit_code = (int)read_number(r, "TM_LEAKS_EXIT_CODE", 255, 0);
 }
 
 void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
 {
-  *settings = (tm__settings){.report = "", .record = ""};
+  *settings = (tm__settings){.report = "", .record = "", .profile = "", .leaks = ""};
   reader r = {env, false};
   settings->is_run = read_number(&r, "TM_RUN_PID", UINT64_MAX, pid) == pid;
   r.speaks = settings->is_run;
@@ -128,8 +130,9 @@ void tm__settings_read(tm__settings *settings, tm__env_fn env, uint64_t pid)
   read_limits(&r, settings);
   read_policy(&r, settings);
   read_group(&r, settings);
-  read_report(&r, settings);
-  read_record(&r, settings);
+  settings->report = read_path(&r, "TM_REPORT", true, report_path);
+  settings->record = read_path(&r, "TM_RECORD", false, record_path);
+  read_profile(&r, settings);
   settings->serve_fd = (int)read_number(&r, "TM_SERVE_FD", INT_MAX, UINT64_MAX);
   settings->serve_id = read_number(&r, "TM_SERVE_ID", UINT64_MAX, 0);
 }

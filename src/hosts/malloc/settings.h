@@ -13,6 +13,11 @@
  *   TM_SERVE_ID        its inode: another file under that number is not touched
  *   TM_REPORT          where the report goes: "-" is standard error, else an absolute path
  *   TM_RECORD          where the recording goes: an absolute path
+ *   TM_PROFILE         where the heap profile goes: an absolute path
+ *   TM_PROFILE_INTERVAL  its mean, as tm__size_parse reads it; alone it starts a profile, too
+ *   TM_LEAKS           where is told what is live at the end: "-" or an absolute path
+ *   TM_LEAKS_ALLOW     bytes that may be live, as tm__size_parse reads them, before
+ *   TM_LEAKS_EXIT_CODE replaces an exit status of 0
  *
  * They stay in the environment: COMMAND may be a shell script that ends in `exec python3 app.py`,
  * and then it is the same process that starts again.
@@ -39,8 +44,13 @@ typedef struct tm__settings {
   bool is_run;  /* this is the process that serves and reports */
   int serve_fd; /* -1 = none */
   uint64_t serve_id;
-  const char *report; /* "-", an absolute path (until the next reading), or "" = none */
-  const char *record; /* an absolute path (until the next reading), or "" = none */
+  const char *report;  /* "-", an absolute path (until the next reading), or "" = none */
+  const char *record;  /* an absolute path (until the next reading), or "" = none */
+  const char *profile; /* the same */
+  const char *leaks;   /* the same, or "-" */
+  uint64_t profile_interval_bytes; /* 0 = the usual one */
+  uint64_t leaks_allow_bytes;
+  int leaks_exit_code; /* 0 = leave the status alone */
 } tm__settings;
 
 /* Reads one variable: its value or NULL. tm__os_env, or a test's own. */
