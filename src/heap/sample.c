@@ -115,10 +115,25 @@ static void push(tm_page *page, tm__block *block)
     link_page(page);
   block->next = page->free;
   page->free = block;
-  if (--page->wait)
+  /* While samples are taken an empty page stays: the next block would make it again. */
+  if (--page->wait || tm__sampling())
     return;
   unlink_page(page);
   tm__page_release(page);
+}
+
+void tm__sample_trim(const tm_heap *heap)
+{
+  tm__lock_acquire(&tm__tables.lock);
+  for (unsigned i = 0; i < HEADS; i++)
+    for (tm_page *page = heads[i], *next; page; page = next) {
+      next = page->next;
+      if (page->wait || (heap && page->shard->heap != heap))
+        continue;
+      unlink_page(page);
+      tm__page_release(page);
+    }
+  tm__lock_release(&tm__tables.lock);
 }
 
 tm__block *tm__sample_take(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
@@ -284,5 +299,6 @@ int tm_profile_stop(void)
   tm__lock_acquire(&control);
   bool on = atomic_exchange(&tm__profiling, 0) != 0;
   tm__lock_release(&control);
+  tm__sample_trim(NULL);
   return on ? 0 : TM_EINVAL;
 }

@@ -56,6 +56,9 @@ TM_INLINE bool tm__sample_is(tm__tag tag, const tm_page *page)
   return kind == TM_KIND_SAMPLED || (kind == TM_KIND_LARGE && page->reserved);
 }
 
+/* Gives empty sampled pages of heap back; of all heaps for NULL. */
+TM_HIDDEN void tm__sample_trim(const tm_heap *heap);
+
 /* heap is closing: its blocks are forgotten, its sampled pages are no longer linked. */
 TM_HIDDEN void tm__sample_close(tm_heap *heap);
 

@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "heap/holes.h"
 #include "heap/quiesce.h"
+#include "heap/sample.h"
 #include "heap/shard.h"
 
 uint64_t tm__trim_untouched(tm_heap *heap)
@@ -23,6 +24,7 @@ uint64_t tm__trim_run(tm_heap *heap)
     (void)tm__holes_make(mine, &returned);
   }
   tm__shards_sweep_idle(heap, &returned);
+  tm__sample_trim(heap);
   return returned + tm__trim_untouched(heap);
 }
 

@@ -34,6 +34,7 @@ int tm__tables_start(uint64_t mean_bytes)
   for (uint32_t i = 0; i < t->sample_count; i++)
     t->rooms->samples[i].site = 0;
   t->mean_bytes = mean_bytes;
+  atomic_fetch_add(&t->number, 1);
   t->site_count = t->frame_count = t->owner_count = t->function_count = t->text_length = 0;
   t->live = 0;
   t->taken = t->dropped = t->cut = 0;
@@ -211,6 +212,11 @@ static int64_t function_index(const char *name, const char *file)
   t->text_length += (uint32_t)(name_bytes + file_bytes);
   *head = ++t->function_count;
   return *head - 1;
+}
+
+uint64_t tm__tables_number(void)
+{
+  return atomic_load(&tm__tables.number);
 }
 
 int64_t tm__tables_function(const char *name, const char *file)

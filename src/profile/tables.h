@@ -11,6 +11,7 @@
 #ifndef TM_PROFILE_TABLES_H
 #define TM_PROFILE_TABLES_H
 
+#include "base/atomics.h"
 #include "base/os.h"
 #include "profile/stack.h"
 
@@ -66,6 +67,7 @@ typedef struct tm__table_set {
   tm__lock lock;
   tm__table_rooms *rooms; /* NULL until a profile was started; then for ever */
   uint64_t mean_bytes;
+  _Atomic(uint64_t) number; /* of profiles so far */
   uint32_t site_count, frame_count, owner_count, function_count, text_length;
   uint32_t sample_count; /* ever used at a time */
   uint32_t sample_free;  /* first of those that are free again, plus 1 */
@@ -95,6 +97,8 @@ TM_HIDDEN bool tm__tables_remove(const void *address);
 typedef bool (*tm__address_fn)(void *ctx, const void *address);
 TM_HIDDEN void tm__tables_remove_if(tm__address_fn fn, void *ctx);
 
+/* The number of this profile: what a host remembers of functions is of one profile only. */
+TM_HIDDEN uint64_t tm__tables_number(void);
 /* The number of a host's function; made if it is new. -1 iff there is no room. Takes the lock. */
 TM_HIDDEN int64_t tm__tables_function(const char *name, const char *file);
 

@@ -27,6 +27,7 @@ static void fill_rows(tm__view *view)
     view->rows[sample->site - 1].live_bytes += weight * (double)sample->bytes;
   }
   view->owner_count = t->owner_count;
+  view->function_count = t->function_count;
   view->mean_bytes = t->mean_bytes;
   view->taken = t->taken;
   view->dropped = t->dropped;
@@ -104,6 +105,8 @@ static void name_all(tm__view *view)
     tm__place *place = &view->places[i];
     if (tm__frame_is_hosted(place->frame)) {
       const tm__function *f = &rooms->functions[tm__frame_function(place->frame)];
+      if (tm__frame_function(place->frame) >= view->function_count)
+        continue; /* taken while the profile was started anew */
       place->name = rooms->text + f->name;
       place->file = rooms->text + f->file;
       continue;

@@ -24,7 +24,7 @@ typedef struct tm__place {
 } tm__place;
 
 typedef struct tm__view {
-  uint32_t row_count, place_count, owner_count;
+  uint32_t row_count, place_count, owner_count, function_count;
   tm__view_row *rows;
   tm__place *places; /* by frame */
   tm__modules *modules;

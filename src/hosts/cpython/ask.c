@@ -59,6 +59,7 @@ void tm__cpython_serve(void)
   atomic_store(&asked, false); /* before the poll: what crosses during it is a new request */
   if (tm__cpython_hooks_prepare()) {
     tm__cpython_finder_add();
+    tm__cpython_frames_prepare();
     tm__cpython_thresholds_keep(tm__cpython_displaced());
     (void)tm_poll(tm_heap_default());
     tm__cpython_events_deliver();

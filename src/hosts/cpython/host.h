@@ -6,6 +6,7 @@
  *   ask.c        the engine's notify -> a request -> a pending call or the collector thread
  *   collector.c  the thread that steps in when the main thread is away
  *   hooks.c      what is done at a safe point: gc.collect, and the count-based trigger stretched
+ *   frames.c     Python's functions in the stacks of a heap profile
  *   displaced.c  noticing, and saying once, that something undid the take-over
  *   takeover.c   tidemark/python.h: for embedding programs and for the module
  *   events.c     the log, told to Python at safe points
@@ -33,5 +34,10 @@ TM_HIDDEN bool tm__cpython_install(void);
 /* The package `tidemark` stands beside the library that this is in: let it be imported. Before the
  * first safe point. */
 TM_HIDDEN void tm__cpython_finder_offer(void);
+
+/* For a process with a heap profile: stacks get Python's own frames where the interpreter is known
+ * well enough (3.11), and at_end is called when the program has ended, before the interpreter takes
+ * its objects apart. */
+TM_HIDDEN void tm__cpython_profile(void (*at_end)(void));
 
 #endif

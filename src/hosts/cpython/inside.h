@@ -96,6 +96,13 @@ TM_HIDDEN void tm__cpython_finder_add(void);
 /* The interpreter ends; another one starts without it. */
 TM_HIDDEN void tm__cpython_finder_drop(void);
 
+/* ---- frames.c ------------------------------------------------------------------------------- */
+
+/* With the GIL held, at each safe point: does what a profile needs, once in an interpreter. */
+TM_HIDDEN void tm__cpython_frames_prepare(void);
+/* The interpreter ends. */
+TM_HIDDEN void tm__cpython_frames_forget(void);
+
 /* ---- displaced.c ---------------------------------------------------------------------------- */
 
 /* With the GIL held, at each safe point: one comparison while all is well. true iff Python's

@@ -66,6 +66,7 @@ static void interpreter_ends(PyObject *capsule)
   tm__cpython_collector_expel();
   tm__cpython_hooks_drop();
   tm__cpython_finder_drop();
+  tm__cpython_frames_forget();
   tm__cpython_ask_reset(true);
   (void)tm__cpython_watch_set(true);
 }

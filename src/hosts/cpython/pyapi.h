@@ -12,6 +12,7 @@
 #define TM_HOSTS_CPYTHON_PYAPI_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #define TM_WEAK __attribute__((weak))
@@ -67,7 +68,7 @@ TM_WEAK extern PyInterpreterState *PyInterpreterState_Get(void);  /* since 3.9 *
 TM_WEAK extern PyInterpreterState *_PyInterpreterState_Get(void); /* 3.8 */
 
 /* As PyMethodDef of Include/methodobject.h. */
-enum { METH_VARARGS = 1 };
+enum { METH_VARARGS = 1, METH_NOARGS = 4 };
 typedef struct PyMethodDef {
   const char *name;
   PyObject *(*function)(PyObject *self, PyObject *arguments);
@@ -83,6 +84,17 @@ TM_WEAK extern PyObject *PySys_GetObject(const char *name); /* borrowed */
 TM_WEAK extern int PyList_Append(PyObject *list, PyObject *item);
 TM_WEAK extern int PyUnicode_CompareWithASCIIString(PyObject *text, const char *ascii);
 TM_WEAK extern PyObject *Py_BuildValue(const char *format, ...);
+
+/* For frames.c, which looks at the version first. */
+TM_WEAK extern const unsigned long Py_Version; /* since 3.11 */
+TM_WEAK extern void *PyGILState_GetThisThreadState(void);
+TM_WEAK extern void *_PyThreadState_UncheckedGet(void);
+TM_WEAK extern int PyCode_Addr2Line(PyObject *code, int offset);
+TM_WEAK extern PyObject *PyEval_GetFrame(void); /* borrowed */
+TM_WEAK extern PyObject *PyFrame_GetCode(PyObject *frame);
+TM_WEAK extern int PyFrame_GetLineNumber(PyObject *frame);
+TM_WEAK extern ssize_t PyUnicode_GetLength(PyObject *text);
+TM_WEAK extern uint32_t PyUnicode_ReadChar(PyObject *text, ssize_t index);
 
 TM_WEAK extern int PyGC_IsEnabled(void);          /* since 3.10 */
 TM_WEAK extern void _Py_DecRefShared(PyObject *); /* only where there is no GIL */

@@ -291,6 +291,8 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
   apply(s);
   if (s->is_run && *s->record)
     start_recording(s);
+  if (s->is_run && tm__profiled_wanted(s))
+    tm__cpython_profile(tm__profiled_write);
   bool python = tm__cpython_install(), watcher = wish_watcher(s);
   if (python)
     tm__cpython_finder_offer();
