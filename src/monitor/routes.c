@@ -3,6 +3,7 @@
 #include "monitor/routes.h"
 
 #include <string.h>
+#include <tidemark/profile.h>
 
 #include "stats/process.h"
 
@@ -41,6 +42,12 @@ static size_t body_health(tm__monitor *m, tm_text_format format, char *buffer, s
   return tm__emit_end(&e);
 }
 
+static size_t body_profile(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
+{
+  (void)m, (void)format;
+  return tm_profile_text(TM_PROFILE_PPROF, buffer, capacity);
+}
+
 #define JSON "application/json"
 const tm__route tm__routes[] = {
     {"/", "this page", "text/html; charset=utf-8", NULL, tm__body_page},
@@ -49,6 +56,8 @@ const tm__route tm__routes[] = {
      "application/openmetrics-text; version=1.0.0; charset=utf-8", tm__body_metrics},
     {"/stats.json", "the books of every heap, and the process", JSON, NULL, body_stats},
     {"/log.json", "the latest decisions: what was done, and why not", JSON, NULL, tm__body_log},
+    {"/heap.pb.gz", "the heap profile for pprof; empty unless one was started",
+     "application/octet-stream", NULL, body_profile},
     {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health},
     {NULL, NULL, NULL, NULL, NULL}};
 

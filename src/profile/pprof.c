@@ -229,6 +229,21 @@ static void emit_function(const writer *w, uint32_t index)
   end(&m, w->e, PROFILE_FUNCTION);
 }
 
+/* pprof takes angle brackets for a template's arguments and drops them: Python's "<module>" becomes
+ * "[module]". */
+static void emit_name(tm__emit *e, const tm__place *place)
+{
+  char text[256];
+  if (!place->name || !place->file || *place->name != '<') {
+    emit_string(e, place->name ? place->name : "");
+    return;
+  }
+  (void)tm__format(text, sizeof text, "%s", place->name);
+  for (char *at = text; *at; at++)
+    *at = *at == '<' ? '[' : *at == '>' ? ']' : *at;
+  emit_string(e, text);
+}
+
 static void emit_strings(const writer *w)
 {
   const tm__view *view = w->view;
@@ -244,7 +259,7 @@ static void emit_strings(const writer *w)
     emit_string(w->e, view->modules->list[i].build_id);
   }
   for (uint32_t i = 0; i < view->place_count; i++) {
-    emit_string(w->e, view->places[i].name ? view->places[i].name : "");
+    emit_name(w->e, &view->places[i]);
     emit_string(w->e, view->places[i].file ? view->places[i].file : "");
   }
   (void)tm__format(
