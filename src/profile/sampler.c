@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* splitmix64: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators", 2014. */
+/* splitmix64: G. Steele, D. Lea, C. Flood, "Fast splittable pseudorandom number generators",
+ * 2014. */
 static uint64_t next(uint64_t *seed)
 {
   uint64_t z = *seed += 0x9e3779b97f4a7c15u;

@@ -1,4 +1,4 @@
-/* test_sample.c - the heap's profile: what is sampled, that the books balance, that frees find it. */
+/* test_sample.c - the profile of heaps: what is sampled, that books balance, that frees find it. */
 #include "heap/sample.h"
 
 #include <math.h>
