@@ -47,8 +47,8 @@ static void *carve_large(tm__shard *shard, const request *r, bool *zero)
     tm__ledger_undo(&shard->wire, usable);
     return tm__heap_fail(r->heap, TM_FAIL_OS);
   }
-  if (ask && tm__sample_due(shard) && tm__sample_take_large(p))
-    tm__sample_note(shard, r->pool, p, usable, usable);
+  if (ask && tm__sampled_due(shard) && tm__sampled_take_large(p))
+    tm__sampled_note(shard, r->pool, p, usable, usable);
   return p;
 }
 
@@ -65,14 +65,14 @@ static tm__block *cache_pop(tm__row *row)
 /* A request with a sample point: its block is not of the bin. NULL: it will not be sampled. */
 TM_SLOW static void *carve_sampled(tm__shard *shard, const request *r)
 {
-  tm__block *block = tm__sample_take(shard, r->pool, r->cls, r->bytes);
+  tm__block *block = tm__sampled_take(shard, r->pool, r->cls, r->bytes);
   if (!block)
     return NULL;
   tm__bin *bin = &shard->rows[r->pool]->bins[r->cls];
   tm__bin_skip_alloc(bin);
   tm__ledger_charge(&bin->books);
   tm__credit_asked(r->heap, r->bytes);
-  tm__sample_note(shard, r->pool, block, r->bytes, r->bytes);
+  tm__sampled_note(shard, r->pool, block, r->bytes, r->bytes);
   return block;
 }
 
@@ -86,7 +86,7 @@ static void *carve_small(tm__shard *shard, const request *r)
   bool ask = !tm__credit_pass(shard, r->bytes);
   if (ask && !tm__safepoint_charge(shard, r->bytes, !r->quiet))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
-  if (ask && tm__sample_due(shard)) {
+  if (ask && tm__sampled_due(shard)) {
     void *sampled = carve_sampled(shard, r);
     if (sampled)
       return sampled;

@@ -216,7 +216,7 @@ tm__draw tm__credit_draw(tm__shard *shard, uint64_t bytes)
   uint64_t unseen = bytes <= TM_QUANTUM_MIN ? bytes : 0;
   uint64_t q = quantum_for(heap, after, trip, hard);
   if (tm__sampling())
-    q = tm__sample_room(shard, bytes, q);
+    q = tm__sampled_room(shard, bytes, q);
   settle_quantum(shard, q > unseen ? q : unseen);
   uint64_t wire = tm__counter_own(&shard->wire.gross) + (q > unseen ? q - unseen : 0);
   settle_limit(shard, wire);

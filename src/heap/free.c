@@ -117,7 +117,7 @@ bool tm__freed_just_now(const tm__shard *shard, const tm__found *found, const vo
 void tm__block_put(tm__shard *shard, const tm__found *found, tm__block *block)
 {
   if (tm__tag_kind(found->tag) == TM_KIND_SAMPLED)
-    tm__sample_put(found->page, block);
+    tm__sampled_put(found->page, block);
   else if (found->page->shard != shard)
     tm__remote_gather(shard, found->tag, block);
   else if (found->page->slices > 1)

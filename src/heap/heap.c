@@ -46,14 +46,14 @@ static void fork_prepare(void)
     tm__lock_acquire(&heap->tags_lock);
     tm__lock_acquire(&heap->lock);
   }
-  tm__sample_fork_prepare();
+  tm__sampled_fork_prepare();
   tm__arena_fork_prepare();
 }
 
 static void fork_parent(void)
 {
   tm__arena_fork_release();
-  tm__sample_fork_parent();
+  tm__sampled_fork_parent();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
     tm_heap *heap = heap_in(i);
     if (!heap)
@@ -69,7 +69,7 @@ static void fork_parent(void)
 static void fork_child(void)
 {
   tm__arena_fork_child();
-  tm__sample_fork_child();
+  tm__sampled_fork_child();
   for (unsigned i = 0; i < atomic_load(&table.count); i++) {
     tm_heap *heap = heap_in(i);
     if (!heap)
@@ -311,7 +311,7 @@ int tm_heap_close(tm_heap *heap)
   if (tm__counter_read(&heap->engine.soft_bytes))
     tm__arena_keep_set(UINT64_MAX); /* what its limit left for dirt; others set theirs again */
   tm__shards_end(heap);
-  tm__sample_close(heap);
+  tm__sampled_close(heap);
   release_runs(heap);
   tm__handles_close(heap);
   tm__shards_recycle(heap);

@@ -54,7 +54,7 @@ static void run_release(tm_page *page, bool clean)
   book_run(heap, -(int64_t)slices, -(int64_t)page->large_bytes, 0);
   tm__shared_add(&heap->page_count, (uint64_t)-1);
   if (tm_unlikely(page->reserved))
-    tm__sample_forget_large(page);
+    tm__sampled_forget_large(page);
   page->freed = tm__page_address(page);
   tm__shared_add(&heap->released_bytes, tm__arena_release(tm__page_slice(page), slices, clean));
 }
@@ -139,23 +139,23 @@ static void sample_anew(tm__shard *shard, unsigned pool, tm_page *page, uint64_t
 {
   void *p = tm__page_address(page);
   if (page->reserved)
-    tm__sample_forget_large(page);
-  if (tm__sample_take_large(p))
-    tm__sample_note(shard, pool, p, page->large_bytes, charged);
+    tm__sampled_forget_large(page);
+  if (tm__sampled_take_large(p))
+    tm__sampled_note(shard, pool, p, page->large_bytes, charged);
 }
 
 void *tm__large_resize(tm__shard *shard, unsigned pool, tm_page *page, size_t n)
 {
   uint64_t old = page->large_bytes, usable = tm__large_usable(n);
   bool hit = false, sampled = page->reserved != 0;
-  uint64_t charged = sampled ? tm__sample_charged(tm__page_address(page)) : old;
+  uint64_t charged = sampled ? tm__sampled_charged(tm__page_address(page)) : old;
   if (usable > old) {
     bool ask = !tm__credit_pass(shard, usable - old);
     if (ask && !tm__safepoint_charge(shard, usable - old, false)) {
       (void)tm__heap_fail(shard->heap, TM_FAIL_LIMIT);
       return NULL;
     }
-    hit = ask && tm__sample_due(shard);
+    hit = ask && tm__sampled_due(shard);
     charged += usable - old;
     if (!grow_in_place(page, usable)) {
       tm_page *to = grow_elsewhere(shard, pool, page, usable);

@@ -39,26 +39,26 @@ TM_SLOW static void *take_sampled(tm__shard *shard, const resize *r, bool *sampl
 {
   void *to = NULL;
   if (r->cls != TM_CLASS_LARGE)
-    to = tm__sample_take(shard, r->found.pool, r->cls, (uint32_t)r->new_bytes);
+    to = tm__sampled_take(shard, r->found.pool, r->cls, (uint32_t)r->new_bytes);
   *sampled = to != NULL;
   if (to)
     return to;
   to = take_block(shard, r);
   if (to && r->cls == TM_CLASS_LARGE)
-    *sampled = tm__sample_take_large(to);
+    *sampled = tm__sampled_take_large(to);
   return to;
 }
 
 /* Copies into another block; the books see one resize. */
 static void *move(tm__shard *shard, const resize *r, void *p)
 {
-  bool sampled = tm__sample_is(r->found.tag, r->found.page);
-  uint64_t charged = sampled ? tm__sample_charged(p) : r->old_bytes;
+  bool sampled = tm__sampled_is(r->found.tag, r->found.page);
+  uint64_t charged = sampled ? tm__sampled_charged(p) : r->old_bytes;
   uint64_t more = r->new_bytes > r->old_bytes ? r->new_bytes - r->old_bytes : 0;
   bool ask = more && !tm__credit_pass(shard, more);
   if (ask && !tm__safepoint_charge(shard, more, false))
     return tm__heap_fail(r->heap, TM_FAIL_LIMIT);
-  sampled |= ask && tm__sample_due(shard);
+  sampled |= ask && tm__sampled_due(shard);
   void *to = tm_unlikely(sampled) ? take_sampled(shard, r, &sampled) : take_block(shard, r);
   if (!to) {
     tm__ledger_undo(&shard->wire, more);
@@ -73,7 +73,7 @@ static void *move(tm__shard *shard, const resize *r, void *p)
   if (ask || more >= TM_PEAK_LOOK)
     tm__credit_asked(r->heap, more);
   if (tm_unlikely(sampled))
-    tm__sample_note(shard, r->found.pool, to, r->new_bytes, charged + more);
+    tm__sampled_note(shard, r->found.pool, to, r->new_bytes, charged + more);
   return to;
 }
 

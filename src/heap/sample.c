@@ -25,7 +25,7 @@ static TM_TLS bool busy; /* this thread takes a stack: what that allocates is no
 
 /* ---- Sample points -------------------------------------------------------------------------- */
 
-uint64_t tm__sample_room(tm__shard *shard, uint64_t bytes, uint64_t quantum)
+uint64_t tm__sampled_room(tm__shard *shard, uint64_t bytes, uint64_t quantum)
 {
   uint32_t now = atomic_load_explicit(&tm__profiling, memory_order_acquire);
   uint64_t gross = tm__counter_own(&shard->wire.gross);
@@ -122,7 +122,7 @@ static void push(tm_page *page, tm__block *block)
   tm__page_release(page);
 }
 
-void tm__sample_trim(const tm_heap *heap)
+void tm__sampled_trim(const tm_heap *heap)
 {
   tm__lock_acquire(&tm__tables.lock);
   for (unsigned i = 0; i < HEADS; i++)
@@ -136,7 +136,7 @@ void tm__sample_trim(const tm_heap *heap)
   tm__lock_release(&tm__tables.lock);
 }
 
-tm__block *tm__sample_take(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
+tm__block *tm__sampled_take(tm__shard *shard, unsigned pool, unsigned cls, uint32_t bytes)
 {
   tm__lock_acquire(&tm__tables.lock);
   tm_page *page = page_for(shard, pool, cls, bytes);
@@ -151,7 +151,7 @@ tm__block *tm__sample_take(tm__shard *shard, unsigned pool, unsigned cls, uint32
   return block;
 }
 
-bool tm__sample_take_large(void *p)
+bool tm__sampled_take_large(void *p)
 {
   tm_page *page = &tm__arena.pages[tm__slice_of(p)];
   tm__lock_acquire(&tm__tables.lock);
@@ -160,8 +160,8 @@ bool tm__sample_take_large(void *p)
   return page->reserved;
 }
 
-void tm__sample_note(tm__shard *shard, unsigned pool, const void *p, uint64_t bytes,
-                     uint64_t charged)
+void tm__sampled_note(tm__shard *shard, unsigned pool, const void *p, uint64_t bytes,
+                      uint64_t charged)
 {
   int saved = errno;
   tm__stack stack;
@@ -179,7 +179,7 @@ void tm__sample_note(tm__shard *shard, unsigned pool, const void *p, uint64_t by
   errno = saved;
 }
 
-void tm__sample_put(tm_page *page, tm__block *block)
+void tm__sampled_put(tm_page *page, tm__block *block)
 {
   uint32_t bytes = page->block_bytes;
   tm__lock_acquire(&tm__tables.lock);
@@ -191,14 +191,14 @@ void tm__sample_put(tm_page *page, tm__block *block)
     tm__fatal("double free: %p, %u bytes", (void *)block, bytes);
 }
 
-void tm__sample_forget_large(const tm_page *page)
+void tm__sampled_forget_large(const tm_page *page)
 {
   tm__lock_acquire(&tm__tables.lock);
   (void)tm__tables_remove(tm__page_address(page));
   tm__lock_release(&tm__tables.lock);
 }
 
-uint64_t tm__sample_charged(const void *p)
+uint64_t tm__sampled_charged(const void *p)
 {
   tm__lock_acquire(&tm__tables.lock);
   const tm__sample *sample = tm__tables_find(p);
@@ -214,7 +214,7 @@ static bool is_of(void *ours, const void *address)
   return tm__shard_set_has(ours, tm__tag_read(tm__slice_of(address)));
 }
 
-void tm__sample_close(tm_heap *heap)
+void tm__sampled_close(tm_heap *heap)
 {
   tm__shard_set ours;
   tm__shard_set_fill(heap, &ours);
@@ -229,14 +229,14 @@ void tm__sample_close(tm_heap *heap)
   tm__lock_release(&tm__tables.lock);
 }
 
-void tm__sample_fork_prepare(void)
+void tm__sampled_fork_prepare(void)
 {
   tm__lock_acquire(&control);
   tm__lock_acquire(&tm__tables.reading);
   tm__lock_acquire(&tm__tables.lock);
 }
 
-void tm__sample_fork_parent(void)
+void tm__sampled_fork_parent(void)
 {
   tm__lock_release(&tm__tables.lock);
   tm__lock_release(&tm__tables.reading);
@@ -244,7 +244,7 @@ void tm__sample_fork_parent(void)
 }
 
 /* Locks of the loader may be held by threads that are gone: no stack is taken here. */
-void tm__sample_fork_child(void)
+void tm__sampled_fork_child(void)
 {
   atomic_store(&tm__profiling, 0);
   tm__lock_release(&tm__tables.lock);
@@ -254,7 +254,7 @@ void tm__sample_fork_child(void)
 
 /* ---- profile.h ------------------------------------------------------------------------------ */
 
-void tm__sample_seed_set(uint64_t value)
+void tm__sampled_seed_set(uint64_t value)
 {
   atomic_store(&seed, value);
   atomic_store(&seed_is_set, true);
@@ -299,6 +299,6 @@ int tm_profile_stop(void)
   tm__lock_acquire(&control);
   bool on = atomic_exchange(&tm__profiling, 0) != 0;
   tm__lock_release(&control);
-  tm__sample_trim(NULL);
+  tm__sampled_trim(NULL);
   return on ? 0 : TM_EINVAL;
 }

@@ -24,7 +24,7 @@ uint64_t tm__trim_run(tm_heap *heap)
     (void)tm__holes_make(mine, &returned);
   }
   tm__shards_sweep_idle(heap, &returned);
-  tm__sample_trim(heap);
+  tm__sampled_trim(heap);
   return returned + tm__trim_untouched(heap);
 }
 

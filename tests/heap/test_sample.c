@@ -20,7 +20,7 @@ static tm_heap *heap;
 static int new_heap(void **state)
 {
   (void)state;
-  tm__sample_seed_set(42);
+  tm__sampled_seed_set(42);
   return tm_heap_new(&heap, NULL);
 }
 

@@ -1,6 +1,8 @@
 /* What each route answers, on real sockets. */
 #include "monitor/client.h"
 
+#include <tidemark/profile.h>
+
 static served *s;
 
 static int start(void **state)
@@ -43,6 +45,27 @@ static void health(void **state)
   assert_int_equal(a->status, 200);
   assert_sound(a);
   assert_string_equal(a->body, "ok\n");
+}
+
+/* Of no profile, too: pprof opens it and says that it is empty. */
+static void heap_profile(void **state)
+{
+  (void)state;
+  char empty[3];
+  const answer *a = get(s, "/heap.pb.gz");
+  assert_int_equal(a->status, 200);
+  assert_string_equal(header_of(a, "Content-Type"), "application/octet-stream");
+  assert_int_equal(atoi(header_of(a, "Content-Length")), a->body_length);
+  memcpy(empty, a->body, sizeof empty);
+  assert_memory_equal(empty, "\x1f\x8b\x08", 3);
+  size_t before = (size_t)a->body_length;
+  assert_int_equal(tm_profile_start(1), 0);
+  void *p = tm_malloc(tm_heap_default(), TM_MEM, 100);
+  a = get(s, "/heap.pb.gz");
+  assert_int_equal(tm_profile_stop(), 0);
+  assert_memory_equal(a->body, "\x1f\x8b\x08", 3);
+  assert_true((size_t)a->body_length > before);
+  tm_free(tm_heap_default(), TM_MEM, p);
 }
 
 static void metrics_in_the_older_format(void **state)
@@ -221,6 +244,7 @@ int main(void)
 #define SERVED(test) cmocka_unit_test_setup_teardown(test, start, stop)
   const struct CMUnitTest tests[] = {
       SERVED(health),
+      SERVED(heap_profile),
       SERVED(metrics_in_the_older_format),
       SERVED(metrics_in_openmetrics),
       SERVED(stats),

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The monitor in programs that do not know of it: `tidemark run --serve`."""
+import gzip
 import json
 import os
 import socket
@@ -120,6 +121,19 @@ class Serving(Case):
                 self.assertTrue(answer.read().endswith(b"ok\n"))
         child.communicate(b"\n", timeout=30)
         self.assertEqual(child.returncode, 0)
+
+    def test_the_heap_profile_of_this_moment(self):
+        child, url = self.serve("""if True:
+            kept = [bytes(2000) for _ in range(2000)]
+            print("up", flush=True)
+            input()""", "--profile-interval", "4K")
+        child.stdout.readline()
+        with urllib.request.urlopen(url + "heap.pb.gz", timeout=10) as answer:
+            raw = gzip.decompress(answer.read())
+        self.assertIn(b"inuse_space", raw)
+        self.assertRegex(raw, rb"tidemark: \d{3,} samples")
+        child.stdin.write(b"\n")
+        self.finish(child)
 
     def test_the_report_comes_with_it(self):
         child, _ = self.serve("input()", "--report")
