@@ -40,7 +40,7 @@ extern "C" {
  * allocated before is not in it.
  * 0, TM_EBUSY iff one runs, TM_EINVAL iff the mean is above TM_PROFILE_MEAN_MOST, TM_ENOMEM iff
  * there is no memory for the tables, TM_ENOTSUP iff the library was built without accounting. May
- * load libunwind, and allocates for that. Any thread; not inside a hook.
+ * load the C library's unwinder, and allocates for that. Any thread; not inside a hook.
  */
 TM_API int tm_profile_start(uint64_t mean_bytes);
 

@@ -2,62 +2,18 @@
 #define _GNU_SOURCE
 #include "profile/stack.h"
 
-#include <dlfcn.h>
 #include <execinfo.h>
 #include <link.h>
-#include <string.h>
 
 #include "base/atomics.h"
 
 enum { OURS = 16 }; /* frames of this library at the inner end, at most */
 
-typedef int (*walk_fn)(void **buffer, int size);
-
-static _Atomic(walk_fn) walk;
+static _Atomic(bool) ready;
 static _Atomic(tm__stack_host_fn) host;
-static _Atomic(bool) plain_wanted;
 static uintptr_t ours_begin, ours_end; /* code of the shared library that this is; else empty */
 
-/* ---- Finding an unwinder -------------------------------------------------------------------- */
-
-#if defined(__x86_64__)
-
-/* A function by its name. POSIX says that the conversion is good. */
-static bool find(void *library, const char *name, void *function_pointer)
-{
-  void *address = dlsym(library, name);
-  memcpy(function_pointer, &address, sizeof address);
-  return address != NULL;
-}
-
-/* Its caches are to be each thread's own: the global one is behind a lock that is held while the
- * loader's is waited for, and a thread in dlopen holds that one and calls malloc. */
-static walk_fn find_libunwind(void)
-{
-  enum { CACHE_PER_THREAD = 2 };
-  walk_fn found;
-  int (*policy)(void *space, int policy);
-  void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return NULL;
-  void **space = dlsym(library, "_ULx86_64_local_addr_space");
-  if (!space || !find(library, "unw_backtrace", &found) ||
-      !find(library, "_ULx86_64_set_caching_policy", &policy) ||
-      policy(*space, CACHE_PER_THREAD) != 0) {
-    (void)dlclose(library);
-    return NULL;
-  }
-  return found;
-}
-
-#else
-
-static walk_fn find_libunwind(void)
-{
-  return NULL;
-}
-
-#endif
+/* ---- Whose code is ours? --------------------------------------------------------------------- */
 
 /* The code segments of the object that holds this function, unless it is the program itself: then
  * our frames cannot be told from the program's by their addresses. */
@@ -87,12 +43,11 @@ static int find_ours(struct dl_phdr_info *object, size_t bytes, void *unused)
 void tm__stack_prepare(void)
 {
   void *first[4];
-  if (atomic_load(&walk))
+  if (atomic_load(&ready))
     return;
   (void)dl_iterate_phdr(find_ours, NULL);
-  walk_fn found = find_libunwind();
   (void)backtrace(first, (int)TM_ARRAY_LEN(first)); /* loads what it needs, now */
-  atomic_store(&walk, found ? found : backtrace);
+  atomic_store(&ready, true);
 }
 
 /* ---- Taking --------------------------------------------------------------------------------- */
@@ -108,10 +63,9 @@ void tm__stack_push(tm__stack *stack, tm__frame frame)
 void tm__stack_take(tm__stack *stack)
 {
   void *found[TM__STACK_FRAMES + OURS + 1];
-  walk_fn fn = atomic_load_explicit(&walk, memory_order_acquire);
-  if (atomic_load_explicit(&plain_wanted, memory_order_relaxed))
-    fn = backtrace;
-  int count = fn ? fn(found, (int)TM_ARRAY_LEN(found)) : 0, first = 1; /* 0 is this function */
+  bool usable = atomic_load_explicit(&ready, memory_order_acquire);
+  int count = usable ? backtrace(found, (int)TM_ARRAY_LEN(found)) : 0, first = 1;
+  /* frame 0 is this function */
   while (first < count && (uintptr_t)found[first] - ours_begin < ours_end - ours_begin)
     first++;
   stack->depth = 0;
@@ -126,9 +80,4 @@ void tm__stack_take(tm__stack *stack)
 void tm__stack_host_set(tm__stack_host_fn fn)
 {
   atomic_store_explicit(&host, fn, memory_order_release);
-}
-
-void tm__stack_plain_set(bool plain)
-{
-  atomic_store(&plain_wanted, plain);
 }

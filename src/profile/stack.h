@@ -3,9 +3,9 @@
  * knows of them.
  *
  * Taken inside malloc, so nothing here allocates, or can wait for a lock that a caller of malloc
- * may hold. libunwind's cached walk serves when the system has it (some 20 ns a frame; it is loaded
- * when a profile starts), else the C library's own (600 ns a frame). Frame pointers alone would end
- * at the first function of a distribution that is built without them, which Debian's are.
+ * may hold: the C library's backtrace, once it has loaded what it needs, takes no lock and no
+ * descriptor. Frame pointers would end at the first function of a distribution that is built without
+ * them, which Debian's are.
  */
 #ifndef TM_PROFILE_STACK_H
 #define TM_PROFILE_STACK_H
@@ -41,7 +41,7 @@ TM_INLINE uint32_t tm__frame_line(tm__frame frame)
   return (uint32_t)frame & 0xffffff;
 }
 
-/* Before the first take, and outside of any lock: finds an unwinder, which may allocate. */
+/* Before the first take, and outside of any lock: loads the unwinder, which allocates. */
 TM_HIDDEN void tm__stack_prepare(void);
 
 /* The calling thread's stack, from the first frame outside of this library on. */
@@ -52,8 +52,5 @@ TM_HIDDEN void tm__stack_push(tm__stack *stack, tm__frame frame);
 /* What a host adds to each stack, or NULL. Called as take is, so under the same rule. */
 typedef void (*tm__stack_host_fn)(tm__stack *stack);
 TM_HIDDEN void tm__stack_host_set(tm__stack_host_fn fn);
-
-/* Test: by the C library's unwinder, also where there is a better one. */
-TM_HIDDEN void tm__stack_plain_set(bool plain);
 
 #endif

@@ -1,4 +1,4 @@
-/* test_stack.c - stacks by either unwinder, cut at their depth, and what a host does to them. */
+/* test_stack.c - stacks, cut at their depth, and what a host does to them. */
 #include "profile/stack.h"
 
 #include "support/check.h"
@@ -22,28 +22,15 @@ static uint32_t depth_after(int depth)
   return taken.depth;
 }
 
-static void each_call_is_a_frame(void)
+static void each_call_is_a_frame(void **state)
 {
+  (void)state;
+  tm__stack_prepare();
   uint32_t shallow = depth_after(1), deep = depth_after(11);
   assert_int_equal(deep, shallow + 10);
   for (uint32_t i = 2; i < 9; i++) /* a sanitizer has a frame before ours */
     assert_int_equal(taken.frames[i + 1], taken.frames[i]); /* the recursive call */
   assert_false(taken.cut);
-}
-
-static void by_the_best_unwinder(void **state)
-{
-  (void)state;
-  tm__stack_prepare();
-  each_call_is_a_frame();
-}
-
-static void by_the_c_library(void **state)
-{
-  (void)state;
-  tm__stack_plain_set(true);
-  each_call_is_a_frame();
-  tm__stack_plain_set(false);
 }
 
 static void deep_ones_are_cut(void **state)
@@ -93,8 +80,9 @@ static void many_threads_take(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(by_the_best_unwinder), cmocka_unit_test(by_the_c_library),
-      cmocka_unit_test(deep_ones_are_cut),    cmocka_unit_test(a_host_has_the_last_word),
+      cmocka_unit_test(each_call_is_a_frame),
+      cmocka_unit_test(deep_ones_are_cut),
+      cmocka_unit_test(a_host_has_the_last_word),
       cmocka_unit_test(many_threads_take),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

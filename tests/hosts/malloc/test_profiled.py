@@ -66,6 +66,14 @@ class Leaks(unittest.TestCase):
         self.assertEqual(done.stderr.count("live in heap"), 1)
         self.assertIn(";main;forget_it ", Path("child.folded").read_text(encoding="ascii"))
 
+    def test_descriptors_are_the_programs_own(self):
+        """libunwind had a pipe whose numbers the program used again: it wrote into the file."""
+        code = ("import os; os.closerange(3, 100); f = [open(f'own{i}', 'wb') for i in range(8)]\n"
+                "kept = [bytes(500) for _ in range(3000)]\n"
+                "print([os.fstat(x.fileno()).st_size for x in f])")
+        done = run("--profile-interval", "1", "--", sys.executable, "-c", code)
+        self.assertEqual((done.stdout, done.stderr), (f"{[0] * 8}\n", ""))
+
     def test_options_that_make_no_sense(self):
         for options in (["--leaks-exit-code", "0"], ["--leaks-exit-code", "256"],
                         ["--leaks-exit-code", "3"], ["--leaks-allow", "4K"],
