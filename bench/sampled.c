@@ -1,4 +1,4 @@
-/* sampled.c - what a pair of malloc and free takes, for profiled.py: with TM_PROFILE_INTERVAL=1 each
+/* sampled.c - what a pair of malloc and free takes, for profiled.py: with TM_PROFILE_INTERVAL=1 a
  * pair is a sample that is taken and forgotten. */
 #include <stdio.h>
 #include <stdlib.h>
