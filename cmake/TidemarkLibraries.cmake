@@ -95,10 +95,11 @@ if(NOT TIDEMARK_BUILD_MONITOR)
 elseif(tidemark_monitor_files)
   pkg_check_modules(TIDEMARK_UV REQUIRED IMPORTED_TARGET "libuv>=1.44")
   include(TidemarkLlhttp)
+  include(TidemarkDashboard)
   set(tidemark_text_files
     base/os_linux.c base/report.c gc/allowance.c stats/emit.c stats/families.c stats/memcg.c
     stats/names.c stats/process.c stats/units.c)
-  tidemark_objects(tidemark-monitor-objects ${tidemark_monitor_files})
+  tidemark_objects(tidemark-monitor-objects ${tidemark_monitor_files} ${tidemark_dashboard_files})
   target_link_libraries(tidemark-monitor-objects PRIVATE PkgConfig::TIDEMARK_UV tidemark-llhttp)
   tidemark_archive(tidemark-monitor-static tidemark-monitor-objects tidemark-llhttp)
   target_link_libraries(tidemark-monitor-static PUBLIC PkgConfig::TIDEMARK_UV)

@@ -16,13 +16,14 @@
  *     may be called from other threads;
  *   - its handles are unreferenced: a loop with nothing else to do ends. The monitor never runs,
  *     stops or walks the loop;
- *   - its memory (23 MiB of address space, backed only where it was used) is mapped by
+ *   - its memory (26 MiB of address space, backed only where it was used) is mapped by
  *     tm_monitor_init, outside every heap and outside malloc: serving changes no footprint;
  *   - after fork it does not run in the child.
  *
- * Routes, GET and HEAD only, one request per connection: / (a page for people), /metrics
- * (Prometheus text 0.0.4 or OpenMetrics 1.0.0, by Accept), /stats.json, /log.json, /healthz. There
- * is nothing to change over HTTP. Limits are in docs/operations.md.
+ * Routes, GET and HEAD only, one request per connection: / (the dashboard), /plain (a page without
+ * script), /metrics (Prometheus text 0.0.4 or OpenMetrics 1.0.0, by Accept), /stats.json,
+ * /log.json, /events (server-sent events), /healthz. There is nothing to change over HTTP. Limits
+ * are in docs/operations.md.
  */
 #ifndef TIDEMARK_MONITOR_H
 #define TIDEMARK_MONITOR_H
@@ -119,9 +120,13 @@ enum { TM_MONITOR_SAMPLES = 3600, TM_MONITOR_HEAPS = 8 };
 typedef struct tm_monitor_sample {
   uint64_t sequence; /* from 1 */
   uint64_t time_ns;  /* CLOCK_MONOTONIC */
-  uint64_t footprint_bytes, committed_bytes;
+  uint64_t footprint_bytes, live_bytes;
+  int64_t informed_bytes;
+  uint64_t committed_bytes, free_bytes, waste_bytes, dirty_bytes, meta_bytes;
+  uint64_t fragmentation_bytes;
   uint64_t trip_bytes, soft_limit_bytes, hard_limit_bytes; /* 0 = none */
-  uint64_t actions_total, action_ns_total;                 /* run so far, and their time */
+  uint64_t allocated_bytes_total, freed_bytes_total, allocs_total;
+  uint64_t actions_total, action_ns_total; /* run so far, and their time */
 } tm_monitor_sample;
 
 /*

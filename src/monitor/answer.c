@@ -7,9 +7,11 @@
 #include <time.h>
 
 #include "monitor/address.h"
+#include "monitor/asset.h"
 #include "monitor/guard.h"
 #include "monitor/page_style.h"
 #include "monitor/routes.h"
+#include "monitor/stream.h"
 
 const char tm__answer_full[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Content-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
@@ -75,22 +77,35 @@ static void emit_date(tm__emit *e)
   tm__emit_text(e, "\r\n");
 }
 
-/* For every answer: nothing may be kept, framed, sniffed or run. */
+/* For every answer: nothing may be framed, sniffed or shared. */
 static const char headers_for_all[] = "Connection: close\r\n"
-                                      "Cache-Control: no-store\r\n"
                                       "X-Content-Type-Options: nosniff\r\n"
                                       "X-Frame-Options: DENY\r\n"
                                       "Referrer-Policy: no-referrer\r\n"
                                       "Cross-Origin-Resource-Policy: same-origin\r\n"
-                                      "Content-Security-Policy: default-src 'none'; "
-                                      "style-src '" TM__PAGE_STYLE_HASH "'; base-uri 'none'; "
-                                      "form-action 'none'; frame-ancestors 'none'\r\n";
+                                      "Content-Security-Policy: default-src 'none'; ";
+static const char policy_for_all[] = "base-uri 'none'; form-action 'none'; "
+                                     "frame-ancestors 'none'\r\n";
 
-/* Writes the head for a body of `length` bytes and notes the status. */
-static void make_head(tm__connection *c, int status, const char *type, const char *more,
-                      size_t length)
+/* Answers that are made anew: nothing may be kept, no script runs. */
+static const char headers_made[] = "style-src '" TM__PAGE_STYLE_HASH "'; ";
+/* The dashboard's files: kept, and asked about each time; scripts and styles are those files. */
+static const char headers_file[] = "script-src 'self'; style-src 'self'; connect-src 'self'; "
+                                   "img-src data:; ";
+
+enum { NO_LENGTH = -1 };
+
+typedef struct head {
+  int status;
+  const char *type, *more;
+  ssize_t length; /* NO_LENGTH: until the connection ends */
+  bool file;      /* one of the dashboard's */
+} head;
+
+/* Writes the head of an answer and notes its status. */
+static void make_head(tm__connection *c, head h)
 {
-  size_t row = status_row(status);
+  size_t row = status_row(h.status);
   tm__emit e;
   tm__emit_init(&e, c->answer, TM__HEAD_BYTES);
   tm__emit_text(&e, "HTTP/1.1 ");
@@ -100,12 +115,16 @@ static void make_head(tm__connection *c, int status, const char *type, const cha
   tm__emit_text(&e, "\r\n");
   emit_date(&e);
   tm__emit_text(&e, "Content-Type: ");
-  tm__emit_text(&e, type);
-  tm__emit_text(&e, "\r\nContent-Length: ");
-  tm__emit_u64(&e, length);
-  tm__emit_text(&e, "\r\n");
+  tm__emit_text(&e, h.type);
+  if (h.length != NO_LENGTH) {
+    tm__emit_text(&e, "\r\nContent-Length: ");
+    tm__emit_u64(&e, (uint64_t)h.length);
+  }
+  tm__emit_text(&e, h.file ? "\r\nCache-Control: no-cache\r\n" : "\r\nCache-Control: no-store\r\n");
   tm__emit_text(&e, headers_for_all);
-  tm__emit_text(&e, more);
+  tm__emit_text(&e, h.file ? headers_file : headers_made);
+  tm__emit_text(&e, policy_for_all);
+  tm__emit_text(&e, h.more);
   tm__emit_text(&e, "\r\n");
   c->head_length = tm__emit_end(&e);
   c->status = statuses[row].status;
@@ -125,14 +144,14 @@ void tm__answer_error(tm__connection *c, int status, const char *why)
 {
   tm__emit e;
   c->body = c->answer + TM__HEAD_BYTES;
-  tm__emit_init(&e, c->body, TM__ANSWER_BYTES - TM__HEAD_BYTES);
+  tm__emit_init(&e, c->answer + TM__HEAD_BYTES, TM__ANSWER_BYTES - TM__HEAD_BYTES);
   tm__emit_text(&e, why);
   tm__emit_char(&e, '\n');
   size_t length = tm__emit_end(&e);
   const char *more = status == 405   ? "Allow: GET, HEAD\r\n"
                      : status == 503 ? "Retry-After: 1\r\n"
                                      : "";
-  make_head(c, status, "text/plain; charset=utf-8", more, length);
+  make_head(c, (head){status, "text/plain; charset=utf-8", more, (ssize_t)length, false});
   set_body(c, length);
 }
 
@@ -167,24 +186,57 @@ static bool write_big(tm__connection *c, const tm__route *route, tm_text_format 
   c->body = p;
   c->body_mapped = bytes;
   m->big_answers++;
-  *length = route->write(m, format, c->body, bytes);
+  *length = route->write(m, format, p, bytes);
   return *length < bytes;
 }
 
-static void answer_route(tm__connection *c, const tm__route *route)
+static void answer_body(tm__connection *c, const tm__route *route)
 {
   size_t room = TM__ANSWER_BYTES - TM__HEAD_BYTES;
   tm_text_format format = tm__guard_accept(c->request.accept.cut ? "" : c->request.accept.bytes);
   c->body = c->answer + TM__HEAD_BYTES;
-  size_t length = route->write(c->monitor, format, c->body, room);
+  size_t length = route->write(c->monitor, format, c->answer + TM__HEAD_BYTES, room);
   if (length >= room && !write_big(c, route, format, &length)) {
     tm__answer_error(c, 503, "The answer is too long for now; try again.");
     return;
   }
   bool open = format == TM_TEXT_OPENMETRICS && route->type_openmetrics;
-  make_head(c, 200, open ? route->type_openmetrics : route->type,
-            route->type_openmetrics ? "Vary: Accept\r\n" : "", length);
+  make_head(c, (head){200, open ? route->type_openmetrics : route->type,
+                      route->type_openmetrics ? "Vary: Accept\r\n" : "", (ssize_t)length, false});
   set_body(c, length);
+}
+
+/* The head of an answer without end; connection.c asks stream.c for the rest. */
+static void answer_stream(tm__connection *c, const tm__route *route)
+{
+  if (tm__request_is(&c->request, HTTP_GET) && !tm__stream_open(c)) {
+    tm__answer_error(c, 503, "There are four streams already; try again in a second.");
+    return;
+  }
+  make_head(c, (head){200, route->type, "", NO_LENGTH, false});
+  c->body = c->answer + TM__HEAD_BYTES;
+  set_body(c, 0);
+}
+
+/* A file that was compiled in, unless the client has it. */
+static void answer_file(tm__connection *c, const tm__asset *file)
+{
+  char more[160];
+  tm__emit e;
+  bool gzip = tm__guard_gzip(&c->request.encoding);
+  const char *tag = gzip ? file->gzip_tag : file->plain_tag;
+  size_t length = gzip ? file->gzip_length : file->plain_length;
+  bool same = tm__asset_matches(&c->request.match, tag);
+  tm__emit_init(&e, more, sizeof more);
+  tm__emit_text(&e, "ETag: ");
+  tm__emit_text(&e, tag);
+  tm__emit_text(&e, "\r\nVary: Accept-Encoding\r\n");
+  tm__emit_text(&e, gzip && !same ? "Content-Encoding: gzip\r\n" : "");
+  (void)tm__emit_end(&e);
+  make_head(c, (head){same ? 304 : 200, file->type, more, (ssize_t)length, true});
+  c->body = (const char *)(gzip ? file->gzip : file->plain);
+  set_body(c, same ? 0 : length);
+  c->touched = TM__HEAD_BYTES;
 }
 
 void tm__answer_make(tm__connection *c)
@@ -203,9 +255,15 @@ void tm__answer_make(tm__connection *c)
     tm__answer_error(c, status, why);
     return;
   }
-  const tm__route *route = tm__route_find(request->target.cut ? "" : request->target.bytes);
-  if (route)
-    answer_route(c, route);
+  const char *path = request->target.cut ? "" : request->target.bytes;
+  const tm__route *route = tm__route_find(path);
+  const tm__asset *file = tm__asset_find(path);
+  if (file)
+    answer_file(c, file);
+  else if (route && route->streams)
+    answer_stream(c, route);
+  else if (route && route->write)
+    answer_body(c, route);
   else
     tm__answer_error(c, 404, "There is nothing here. The page at / lists what is.");
 }

@@ -2,10 +2,12 @@
  * connection.c - a socket from accept to close.
  *
  *   READING --request decided--> WRITING --all sent--> DRAINING --client closed--> CLOSING --> FREE
- *      |                            |                     |
- *      deadline: 408                deadline: reset       deadline: close
+ *      |                            | |                   |
+ *      deadline: 408    deadline: reset |                 deadline: close
+ *                                       +--/events--> STREAMING, for as long as the client reads
  *
- * Deadlines are absolute: set when a state begins, never moved by what a client does.
+ * Deadlines are absolute: set when a state begins, never moved by what a client does. A stream is
+ * written in pieces; each has a deadline of its own, and the next is not made before it is gone.
  */
 #define _GNU_SOURCE
 #include "monitor/connection.h"
@@ -17,11 +19,13 @@
 
 #include "monitor/answer.h"
 #include "monitor/lifecycle.h"
+#include "monitor/stream.h"
 
 enum { READ_BYTES = 4096, READS_AT_ONCE = 8, KEPT_BYTES = 16 * 1024 };
 
 static void arm_deadlines(tm__monitor *m);
 static void send_more(tm__connection *c);
+static void end_piece(tm__connection *c);
 
 static uint64_t after_ms(uint64_t start_ns, uint64_t ms)
 {
@@ -42,7 +46,7 @@ static void on_closed(uv_handle_t *handle)
 static void release_answer(tm__connection *c)
 {
   if (c->body_mapped) {
-    (void)munmap(c->body, c->body_mapped);
+    (void)munmap((void *)(uintptr_t)c->body, c->body_mapped);
     c->body_mapped = 0;
     c->monitor->big_answers--;
   }
@@ -70,6 +74,7 @@ void tm__connection_close(tm__connection *c)
   if (c->state == TM__FREE || c->state == TM__CLOSING)
     return;
   release_answer(c);
+  tm__stream_close(c);
   c->state = TM__CLOSING;
   uv_close((uv_handle_t *)&c->poll, on_closed); /* leaves epoll before the socket does */
   close_socket(c);
@@ -138,7 +143,7 @@ static void send_more(tm__connection *c)
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-      watch(c, UV_WRITABLE);
+      watch(c, c->stream ? UV_READABLE | UV_WRITABLE : UV_WRITABLE);
       return;
     }
     if (n < 0) { /* the client is gone */
@@ -148,8 +153,89 @@ static void send_more(tm__connection *c)
     c->sent += (size_t)n;
     c->monitor->cost.sent_bytes += (uint64_t)n;
   }
-  begin_draining(c);
+  if (c->stream)
+    end_piece(c);
+  else
+    begin_draining(c);
 }
+
+/* ---- Streams -------------------------------------------------------------------------------- */
+
+/* The next piece of a stream, if there is something to say. */
+static void begin_piece(tm__connection *c, bool comment)
+{
+  uint64_t now = uv_hrtime();
+  c->head_length = 0;
+  c->sent = 0;
+  c->body_length = tm__stream_fill(c, comment);
+  c->state = TM__STREAMING;
+  if (c->body_length) {
+    c->deadline_ns = after_ms(now, c->monitor->options.write_deadline_ms);
+    send_more(c);
+  } else {
+    c->deadline_ns = after_ms(now, c->monitor->comment_ms);
+    watch(c, UV_READABLE);
+  }
+}
+
+/* A piece went whole. Another one is made in the loop's next round, so that a client that reads an
+ * hour at once does not keep a host from its work. */
+static void end_piece(tm__connection *c)
+{
+  uint64_t now = uv_hrtime();
+  bool more = c->stream->more;
+  c->state = TM__STREAMING;
+  c->deadline_ns =
+      after_ms(now, more ? c->monitor->options.write_deadline_ms : c->monitor->comment_ms);
+  watch(c, more ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static bool piece_is_gone(const tm__connection *c)
+{
+  return c->sent == c->head_length + c->body_length;
+}
+
+/* A client of a stream has nothing to say: its end is the stream's end, and so is a flood. */
+static void listen_to_stream(tm__connection *c)
+{
+  char bytes[READ_BYTES];
+  ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    return;
+  c->request.raw_bytes += n > 0 ? (size_t)n : 0;
+  if (n <= 0 || c->request.raw_bytes > TM__HEAD_RAW_MAX)
+    tm__connection_close(c);
+}
+
+static void stream_event(tm__connection *c, int events)
+{
+  if (events & UV_READABLE)
+    listen_to_stream(c);
+  if (c->state != TM__STREAMING || !(events & UV_WRITABLE))
+    return;
+  if (piece_is_gone(c))
+    begin_piece(c, false);
+  else
+    send_more(c);
+}
+
+void tm__connections_stream(tm__monitor *m)
+{
+  uint64_t start = tm__thread_cpu_ns();
+  bool any = false;
+  for (size_t i = 0; i < TM__STREAMS; i++) {
+    tm__connection *c = m->streams[i].connection;
+    if (c && c->state == TM__STREAMING && piece_is_gone(c) && !c->stream->more) {
+      begin_piece(c, false);
+      any = true;
+    }
+  }
+  if (any)
+    arm_deadlines(m);
+  m->cost.serve_cpu_ns += tm__thread_cpu_ns() - start;
+}
+
+/* ---- What the loop tells -------------------------------------------------------------------- */
 
 static void answer_request(tm__connection *c)
 {
@@ -197,7 +283,6 @@ static void on_event(uv_poll_t *handle, int status, int events)
 {
   tm__connection *c = handle->data;
   tm__monitor *m = c->monitor;
-  (void)events; /* the calls themselves say what is the matter */
   if (!tm__monitor_here(m))
     return;
   uint64_t start = tm__thread_cpu_ns();
@@ -205,8 +290,10 @@ static void on_event(uv_poll_t *handle, int status, int events)
     tm__connection_close(c);
   else if (c->state == TM__READING)
     read_request(c);
-  else if (c->state == TM__WRITING)
+  else if (c->state == TM__WRITING) /* the calls themselves say what is the matter */
     send_more(c);
+  else if (c->state == TM__STREAMING)
+    stream_event(c, events);
   else if (c->state == TM__DRAINING)
     drain(c);
   arm_deadlines(m);
@@ -257,6 +344,7 @@ void tm__connection_open(tm__monitor *m, tm__connection *c)
   c->poll.data = c;
   tm__handle_opened(m, (uv_handle_t *)&c->poll);
   m->in_use++;
+  c->stream = NULL;
   c->state = TM__READING;
   c->deadline_ns = after_ms(c->accepted_ns, m->options.header_deadline_ms);
   tm__request_init(&c->request);
@@ -287,6 +375,11 @@ static void expire(tm__connection *c)
     c->monitor->cost.timeouts++;
     tm__connection_close(c);
   } else if (c->state == TM__WRITING) {
+    c->monitor->cost.timeouts++;
+    reset(c);
+  } else if (c->state == TM__STREAMING && piece_is_gone(c) && !c->stream->more) {
+    begin_piece(c, true);
+  } else if (c->state == TM__STREAMING) {
     c->monitor->cost.timeouts++;
     reset(c);
   } else {

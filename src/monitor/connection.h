@@ -13,5 +13,7 @@ TM_HIDDEN void tm__connection_open(tm__monitor *m, tm__connection *c);
 /* Ends a connection, whatever it is at. */
 TM_HIDDEN void tm__connection_close(tm__connection *c);
 TM_HIDDEN void tm__connections_close(tm__monitor *m);
+/* A sample was taken: the streams that are not waiting for their client say so. */
+TM_HIDDEN void tm__connections_stream(tm__monitor *m);
 
 #endif

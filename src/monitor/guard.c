@@ -226,3 +226,11 @@ tm_text_format tm__guard_accept(const char *accept)
     plain = best_quality(accept, "*/*", "0.0.4");
   return open > 0 && open >= plain ? TM_TEXT_OPENMETRICS : TM_TEXT_PROMETHEUS;
 }
+
+bool tm__guard_gzip(const tm__text *encoding)
+{
+  if (!encoding->seen)
+    return true;
+  int gzip = best_quality(encoding->bytes, "gzip", "");
+  return !encoding->cut && (gzip < 0 ? best_quality(encoding->bytes, "*", "") : gzip) > 0;
+}

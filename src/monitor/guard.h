@@ -28,4 +28,7 @@ TM_HIDDEN bool tm__guard_host(const tm__guard *guard, const char *host, size_t l
 /* The format of metrics that an Accept header prefers; "" and nonsense give the older one. */
 TM_HIDDEN tm_text_format tm__guard_accept(const char *accept);
 
+/* Whether an Accept-Encoding header takes gzip; a request without the header takes it too. */
+TM_HIDDEN bool tm__guard_gzip(const tm__text *encoding);
+
 #endif

@@ -5,6 +5,7 @@
  *                                     handles     tick, deadline, due, retry, wake, listener
  *                                     connections 64 that are served, 16 that are told "503"
  *                                     answers     256 KiB each, one behind the other
+ *                                     streams     4 connections of /events that stay
  *                                     samples     a ring for each of the first 8 heaps
  *
  * Everything here belongs to the thread of the loop, except `woken` and the static slots of
@@ -24,6 +25,7 @@
 #include <tidemark/pressure.h>
 
 #include "base/hints.h"
+#include "monitor/log_merge.h"
 #include "monitor/request.h"
 
 enum {
@@ -35,19 +37,38 @@ enum {
   TM__QUEUED_BYTES = 256 * 1024,    /* of one answer wait in the kernel at most */
   TM__BIG_ANSWERS = 4,              /* larger bodies at a time, */
   TM__BIG_BYTES = 64 * 1024 * 1024, /* each of at most this size */
-  TM__ALLOWED_BYTES = 512
+  TM__ALLOWED_BYTES = 512,
+  TM__STREAMS = 4,       /* of the connections that are served */
+  TM__COMMENT_MS = 15000 /* a stream that has nothing to say says so */
 };
 
 typedef enum {
-  TM__FREE,     /* no socket, no handle */
-  TM__READING,  /* the request comes */
-  TM__WRITING,  /* the answer goes */
-  TM__DRAINING, /* all was said; what the client still sends is thrown away until it closes, or a
+  TM__FREE,      /* no socket, no handle */
+  TM__READING,   /* the request comes */
+  TM__WRITING,   /* the answer goes */
+  TM__STREAMING, /* the answer has no end: stream.c writes on */
+  TM__DRAINING,  /* all was said; what the client still sends is thrown away until it closes, or a
                    reset would overtake the answer */
-  TM__CLOSING   /* the socket is closed, the handle not yet */
+  TM__CLOSING    /* the socket is closed, the handle not yet */
 } tm__connection_state;
 
 struct tm__monitor;
+struct tm__connection;
+
+/* How far a client of /events has got. */
+typedef struct tm__stream {
+  struct tm__connection *connection; /* NULL: free */
+  bool greeted;
+  bool more; /* there is more than was sent: the last piece was long enough, or the first comes */
+  uint64_t after_ns;   /* the time of the latest sample that was sent */
+  uint64_t decided_ns; /* decisions that ended before it are known to the client */
+  uint64_t booked;     /* cost.samples when the books were sent last */
+  uint64_t cursors[TM_MONITOR_HEAPS];
+  struct {
+    tm_heap *heap;
+    uint64_t cursor;
+  } logs[TM__LOGS];
+} tm__stream;
 
 typedef struct tm__connection {
   uv_poll_t poll;
@@ -57,7 +78,8 @@ typedef struct tm__connection {
   int fd;
   uint64_t accepted_ns, deadline_ns; /* uv_hrtime */
   char *answer;                      /* TM__ANSWER_BYTES of the mapping */
-  char *body;                        /* in answer behind the head, or a big mapping */
+  const char *body;   /* in answer behind the head, or a big mapping, or a constant */
+  tm__stream *stream; /* NULL: the answer has an end */
   size_t head_length, body_length, sent;
   size_t body_mapped; /* bytes of the big mapping; 0: none */
   size_t touched;     /* bytes of answer that were written, to give them back */
@@ -97,6 +119,7 @@ typedef struct tm__cost {
 /* Every status that is ever answered. */
 #define TM__STATUSES(X)                                                                            \
   X(200, "OK")                                                                                     \
+  X(304, "Not Modified")                                                                           \
   X(400, "Bad Request")                                                                            \
   X(403, "Forbidden")                                                                              \
   X(404, "Not Found")                                                                              \
@@ -146,6 +169,8 @@ typedef struct tm__monitor {
   int in_use;                   /* connections that are not free */
   int sockets[TM__CONNECTIONS]; /* their descriptors plus 1, 0: none; what a fork's child closes */
   int big_answers;
+  uint64_t comment_ms; /* TM__COMMENT_MS */
+  tm__stream streams[TM__STREAMS];
   tm__cost cost;
   uint64_t answered[TM__STATUS_COUNT]; /* by status */
   tm__connection connections[TM__CONNECTIONS];

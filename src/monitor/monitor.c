@@ -125,6 +125,7 @@ int tm_monitor_init(uv_loop_t *loop, tm_monitor *monitor)
   m->outer = monitor;
   m->listen_fd = -1;
   m->slot = -1;
+  m->comment_ms = TM__COMMENT_MS;
   int error = uv_async_init(loop, &m->wake, on_wake);
   if (error) {
     (void)munmap(m, bytes);
@@ -159,6 +160,8 @@ static void on_tick(uv_timer_t *timer)
     return;
   tm__sample_take(m);
   tm__deliver_run(m);
+  if (m->running) /* a hook may have stopped us */
+    tm__connections_stream(m);
 }
 
 static void stop(tm__monitor *m)

@@ -61,28 +61,40 @@ static int on_header_field(llhttp_t *parser, const char *bytes, size_t count)
 
 static tm__header header_named(const char *name, size_t length)
 {
-  if (length == 4 && memcmp(name, "host", 4) == 0)
-    return TM__HEADER_HOST;
-  if (length == 6 && memcmp(name, "origin", 6) == 0)
-    return TM__HEADER_ORIGIN;
-  if (length == 6 && memcmp(name, "accept", 6) == 0)
-    return TM__HEADER_ACCEPT;
+  static const struct {
+    const char *name;
+    tm__header header;
+  } headers[] = {
+#define HEADER_ROW(enumerator, name, text, bytes, twice) {name, enumerator},
+      TM__HEADERS(HEADER_ROW)};
+#undef HEADER_ROW
+  for (size_t i = 0; i < TM_ARRAY_LEN(headers); i++)
+    if (length == strlen(headers[i].name) && memcmp(name, headers[i].name, length) == 0)
+      return headers[i].header;
   return TM__HEADER_OTHER;
 }
 
 static tm__text *header_text(tm__request *request)
 {
   switch (request->header) {
-  case TM__HEADER_HOST:
-    return &request->host;
-  case TM__HEADER_ORIGIN:
-    return &request->origin;
-  case TM__HEADER_ACCEPT:
-    return &request->accept;
+#define HEADER_CASE(enumerator, name, text, bytes, twice)                                          \
+  case enumerator:                                                                                 \
+    return &request->text;
+    TM__HEADERS(HEADER_CASE)
+#undef HEADER_CASE
   case TM__HEADER_OTHER:
     break;
   }
   return NULL;
+}
+
+static bool may_come_twice(tm__header header)
+{
+  static const bool twice_of[] = {
+#define HEADER_TWICE(enumerator, name, text, bytes, twice) [enumerator] = (twice),
+      TM__HEADERS(HEADER_TWICE)};
+#undef HEADER_TWICE
+  return header < TM_ARRAY_LEN(twice_of) && twice_of[header];
 }
 
 static int on_header_field_complete(llhttp_t *parser)
@@ -101,7 +113,7 @@ static int on_header_field_complete(llhttp_t *parser)
   if (text->seen == 1)
     return 0;
   /* two hosts or origins: one of them was meant for somebody else */
-  if (text != &request->accept)
+  if (!may_come_twice(request->header))
     return refuse(request, 400);
   text_append(text, ",", 1);
   return 0;
@@ -146,9 +158,10 @@ void tm__request_init(tm__request *request)
 {
   memset(request, 0, offsetof(tm__request, target_bytes));
   text_init(&request->target, request->target_bytes, sizeof request->target_bytes);
-  text_init(&request->host, request->host_bytes, sizeof request->host_bytes);
-  text_init(&request->origin, request->origin_bytes, sizeof request->origin_bytes);
-  text_init(&request->accept, request->accept_bytes, sizeof request->accept_bytes);
+#define HEADER_INIT(enumerator, name, text, bytes, twice)                                          \
+  text_init(&request->text, request->text##_bytes, bytes);
+  TM__HEADERS(HEADER_INIT)
+#undef HEADER_INIT
   llhttp_init(&request->parser, HTTP_REQUEST, &settings);
   request->parser.data = request;
 }

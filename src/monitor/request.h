@@ -21,7 +21,19 @@ enum {
   TM__HEAD_RAW_MAX = 16384   /* bytes in all, blanks that the parser skips included; above: 431 */
 };
 
-typedef enum { TM__HEADER_OTHER, TM__HEADER_HOST, TM__HEADER_ORIGIN, TM__HEADER_ACCEPT } tm__header;
+/* The headers that matter: X(enumerator, name in lower case, its text, bytes that are kept, whether
+ * it may come twice) */
+#define TM__HEADERS(X)                                                                             \
+  X(TM__HEADER_HOST, "host", host, 256, false)                                                     \
+  X(TM__HEADER_ORIGIN, "origin", origin, 256, false)                                               \
+  X(TM__HEADER_ACCEPT, "accept", accept, 1024, true)                                               \
+  X(TM__HEADER_ENCODING, "accept-encoding", encoding, 256, true)                                   \
+  X(TM__HEADER_MATCH, "if-none-match", match, 256, true)                                           \
+  X(TM__HEADER_LAST_EVENT, "last-event-id", last_event, 32, false)
+
+#define TM__HEADER_ENUM(enumerator, name, text, bytes, twice) enumerator,
+typedef enum { TM__HEADERS(TM__HEADER_ENUM) TM__HEADER_OTHER } tm__header;
+#undef TM__HEADER_ENUM
 
 typedef struct tm__text {
   char *bytes; /* ended by NUL */
@@ -38,9 +50,15 @@ typedef struct tm__request {
   size_t raw_bytes, line_bytes, header_bytes, header_count;
   tm__header header; /* the one whose value comes */
   size_t name_length;
-  char name[8]; /* of that header, lower case; longer ones matter to nobody */
-  tm__text target, host, origin, accept;
-  char target_bytes[512], host_bytes[256], origin_bytes[256], accept_bytes[1024];
+  char name[16]; /* of that header, lower case; longer ones matter to nobody */
+  tm__text target;
+#define TM__HEADER_TEXT(enumerator, name, text, bytes, twice) tm__text text;
+  TM__HEADERS(TM__HEADER_TEXT)
+#undef TM__HEADER_TEXT
+  char target_bytes[512];
+#define TM__HEADER_BYTES(enumerator, name, text, bytes, twice) char text##_bytes[bytes];
+  TM__HEADERS(TM__HEADER_BYTES)
+#undef TM__HEADER_BYTES
 } tm__request;
 
 /* request must stay where it is afterwards. */

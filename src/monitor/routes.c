@@ -13,7 +13,7 @@ char *tm__emit_rest(const tm__emit *e, size_t *capacity)
   return *capacity ? e->buffer + e->length : NULL;
 }
 
-static size_t body_stats(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
+size_t tm__body_stats(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
 {
   tm__emit e;
   tm_heap *heap;
@@ -50,16 +50,20 @@ static size_t body_profile(tm__monitor *m, tm_text_format format, char *buffer, 
 
 #define JSON "application/json"
 const tm__route tm__routes[] = {
-    {"/", "this page", "text/html; charset=utf-8", NULL, tm__body_page},
+    {"/", "the dashboard: all of this as it changes", NULL, NULL, NULL, false},
+    {"/plain", "this page, without script", "text/html; charset=utf-8", NULL, tm__body_page, false},
     {"/metrics", "Prometheus or OpenMetrics text, by Accept",
      "text/plain; version=0.0.4; charset=utf-8",
-     "application/openmetrics-text; version=1.0.0; charset=utf-8", tm__body_metrics},
-    {"/stats.json", "the books of every heap, and the process", JSON, NULL, body_stats},
-    {"/log.json", "the latest decisions: what was done, and why not", JSON, NULL, tm__body_log},
+     "application/openmetrics-text; version=1.0.0; charset=utf-8", tm__body_metrics, false},
+    {"/stats.json", "the books of every heap, and the process", JSON, NULL, tm__body_stats, false},
+    {"/log.json", "the latest decisions: what was done, and why not", JSON, NULL, tm__body_log,
+     false},
+    {"/events", "samples and decisions as they come, as server-sent events",
+     "text/event-stream; charset=utf-8", NULL, NULL, true},
     {"/heap.pb.gz", "the heap profile for pprof; empty unless one was started",
-     "application/octet-stream", NULL, body_profile},
-    {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health},
-    {NULL, NULL, NULL, NULL, NULL}};
+     "application/octet-stream", NULL, body_profile, false},
+    {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health, false},
+    {NULL, NULL, NULL, NULL, NULL, false}};
 
 const tm__route *tm__route_find(const char *path)
 {

@@ -12,7 +12,8 @@ typedef struct tm__route {
   const char *path, *about;
   const char *type;
   const char *type_openmetrics; /* NULL: one format only */
-  tm__body_fn write;
+  tm__body_fn write;            /* NULL: a stream of events, or a file of asset.h */
+  bool streams;
 } tm__route;
 
 /* All of them; ends with path == NULL. */
@@ -25,6 +26,8 @@ TM_HIDDEN size_t tm__body_page(tm__monitor *m, tm_text_format format, char *buff
                                size_t capacity);
 TM_HIDDEN size_t tm__body_metrics(tm__monitor *m, tm_text_format format, char *buffer,
                                   size_t capacity);
+TM_HIDDEN size_t tm__body_stats(tm__monitor *m, tm_text_format format, char *buffer,
+                                size_t capacity);
 TM_HIDDEN size_t tm__body_log(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity);
 
 /* Where a function with the buffer rule continues the text of e. */

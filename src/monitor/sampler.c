@@ -31,11 +31,11 @@ static void sample_heap(tm__ring *ring, tm_heap *heap, uint64_t now_ns)
   memset(sample, 0, sizeof *sample);
   sample->sequence = ++ring->count;
   sample->time_ns = now_ns;
-  sample->footprint_bytes = stats.footprint_bytes;
-  sample->committed_bytes = stats.committed_bytes;
-  sample->trip_bytes = stats.trip_bytes;
-  sample->soft_limit_bytes = stats.soft_limit_bytes;
-  sample->hard_limit_bytes = stats.hard_limit_bytes;
+#define KEEP(name) sample->name = stats.name;
+  TM__SAMPLE_LEVELS(KEEP)
+  TM__SAMPLE_TOTALS(KEEP)
+#undef KEEP
+  sample->informed_bytes = stats.informed_bytes;
   read_actions(heap, sample);
 }
 
@@ -65,6 +65,12 @@ int tm__sample_read(const tm__ring *ring, uint64_t *cursor, tm_monitor_sample *o
   *out = ring->samples[*cursor % TM_MONITOR_SAMPLES];
   (*cursor)++;
   return 1;
+}
+
+bool tm__sample_before(const tm__ring *ring, uint64_t cursor, tm_monitor_sample *out)
+{
+  uint64_t before = cursor - 1;
+  return cursor > ring->first && tm__sample_read(ring, &before, out) && before == cursor;
 }
 
 int tm_monitor_sample_read(const tm_monitor *monitor, size_t index, uint64_t *cursor,

@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 
 #include "base/os.h"
+#include "monitor/connection.h"
 #include "monitor/inner.h"
+#include "monitor/sampler.h"
 
 static size_t open_fds(void)
 {
@@ -166,11 +168,37 @@ static void *counted_calloc(size_t count, size_t n)
   return calloc(count, n);
 }
 
+/* A client of /events that leaves after two samples. */
+static void listen_a_while(served *s)
+{
+  static char text[1 << 20];
+  char request[128];
+  size_t length = 0;
+  int fd = connect_client(s);
+  snprintf(request, sizeof request, "GET /events HTTP/1.1\r\nHost: localhost:%d\r\n\r\n",
+           tm_monitor_port(&s->monitor));
+  say(fd, request);
+  for (int rounds = 0; rounds < 300 && length < sizeof text - 1; rounds++) {
+    turn(s);
+    ssize_t n = recv(fd, text + length, sizeof text - 1 - length, MSG_DONTWAIT);
+    length += n > 0 ? (size_t)n : 0;
+    if (rounds == 100) {
+      tm__sample_take(s->monitor.inner);
+      tm__connections_stream(s->monitor.inner);
+    }
+  }
+  text[length] = 0;
+  assert_non_null(strstr(text, "event: sample"));
+  close(fd);
+  for (uint64_t end = wait_end(); s->monitor.inner->in_use && uv_hrtime() < end;)
+    turn(s);
+}
+
 /* Requests of all kinds take nothing from malloc, ours or libuv's. */
 static void serving_allocates_nothing(void **state)
 {
-  static const char *const paths[] = {"/",         "/metrics", "/stats.json",
-                                      "/log.json", "/healthz", "/nothing"};
+  static const char *const paths[] = {"/",           "/plain",    "/app.js",  "/metrics",
+                                      "/stats.json", "/log.json", "/healthz", "/nothing"};
   (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   puts("SKIP: a sanitizer has its own malloc, which counts nothing");
@@ -183,8 +211,9 @@ static void serving_allocates_nothing(void **state)
 #endif
 #endif
   served *s = served_new();
-  for (int i = 0; i < 6; i++)
+  for (int i = 0; i < 8; i++)
     get(s, paths[i]);
+  listen_a_while(s);
   while (s->monitor.inner->in_use)
     turn(s);
   int fds[600]; /* libuv's array of watchers is as long as the highest number */
@@ -192,9 +221,11 @@ static void serving_allocates_nothing(void **state)
     fds[i] = dup(0);
   size_t before = mallinfo2().uordblks, uv_before = uv_requests;
   uint64_t footprint = tm_footprint(tm_heap_default());
-  for (int round = 0; round < 50; round++)
-    for (int i = 0; i < 6; i++)
+  for (int round = 0; round < 50; round++) {
+    for (int i = 0; i < 8; i++)
       get(s, paths[i]);
+    listen_a_while(s);
+  }
   assert_int_equal(mallinfo2().uordblks, before);
   assert_int_equal(uv_requests, uv_before);
   for (int i = 0; i < 600; i++)
@@ -209,10 +240,10 @@ static void memory_stays_small(void **state)
   (void)state;
   served *s = served_new();
   const tm__monitor *m = s->monitor.inner;
-  get(s, "/");
+  get(s, "/plain");
   size_t before = tm__os_resident(m, m->mapped_bytes);
   for (int i = 0; i < 300; i++)
-    get(s, i % 2 ? "/metrics" : "/");
+    get(s, i % 2 ? "/metrics" : "/plain");
   assert_true(tm__os_resident(m, m->mapped_bytes) <= before + 64 * 1024);
   assert_true(before < 512 * 1024);
   served_delete(s);

@@ -27,7 +27,7 @@ static void everything_is_on_it(void **state)
   tm__sample_take(s->monitor.inner);
   tm_poll(heap);
   tm__sample_take(s->monitor.inner);
-  const answer *a = get(s, "/");
+  const answer *a = get(s, "/plain");
   static const char *const parts[] = {"<h2>Heap default",
                                       "<dt>footprint</dt><dd>",
                                       "<dt>soft limit</dt><dd>2.00 MiB",
@@ -70,7 +70,7 @@ static void hostile_names_stay_text(void **state)
   assert_int_equal(tm_heap_new(&heap, &config), 0);
   tm_inform(heap, "<td", 1);
   served *s = served_new();
-  const answer *a = get(s, "/");
+  const answer *a = get(s, "/plain");
   assert_null(strstr(a->body, "<script"));
   assert_non_null(strstr(a->body, "&lt;/h2&gt;&lt;script&gt;&quot;&#39;&amp;"));
   assert_nested(a->body);

@@ -122,7 +122,7 @@ static void log_is_an_array(void **state)
 static void page(void **state)
 {
   (void)state;
-  const answer *a = get(s, "/");
+  const answer *a = get(s, "/plain");
   assert_int_equal(a->status, 200);
   assert_sound(a);
   assert_string_equal(header_of(a, "Content-Type"), "text/html; charset=utf-8");
@@ -132,7 +132,8 @@ static void page(void **state)
 
 static void head_has_no_body(void **state)
 {
-  static const char *const paths[] = {"/", "/metrics", "/stats.json", "/log.json", "/healthz"};
+  static const char *const paths[] = {"/",           "/plain",    "/app.js", "/metrics",
+                                      "/stats.json", "/log.json", "/healthz"};
   (void)state;
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     const answer *a = ask(s, "HEAD", paths[i], "");
@@ -232,8 +233,8 @@ static void odd_names_stay_names(void **state)
   config.name = "<b>\"x\\\n\xC3";
   assert_int_equal(tm_heap_new(&heap, &config), 0);
   tm_inform(heap, "tag</script>", 5);
-  assert_null(strstr(get(s, "/")->body, "<b>"));
-  assert_non_null(strstr(get(s, "/")->body, "tag&lt;/script&gt;"));
+  assert_null(strstr(get(s, "/plain")->body, "<b>"));
+  assert_non_null(strstr(get(s, "/plain")->body, "tag&lt;/script&gt;"));
   assert_non_null(strstr(get(s, "/stats.json")->body, "\"<b>\\\"x\\\\\\n\xEF\xBF\xBD\""));
   assert_non_null(strstr(get(s, "/metrics")->body, "{heap=\"<b>\\\"x\\\\\\n\xEF\xBF\xBD\"}"));
   assert_int_equal(tm_heap_close(heap), 0);

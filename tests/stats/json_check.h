@@ -59,6 +59,8 @@ static inline const char *json_value(const char *at)
   }
   if (*at == '"')
     return json_string(at);
+  if (strncmp(at, "null", 4) == 0)
+    return at + 4;
   const char *first = at;
   at += *at == '-';
   while (isdigit((unsigned char)*at))
