@@ -7,6 +7,8 @@ set(arrays "")
 # as_array(name file): the file's bytes as a C array.
 function(as_array name file)
   file(READ "${file}" hex HEX)
+  # the time in a gzip stream's head: without it a build can be repeated
+  string(REGEX REPLACE "^(1f8b08..)........" "\\100000000" hex "${hex}")
   string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   set(arrays "${arrays}static const unsigned char ${name}[] = {\n${bytes}};\n\n" PARENT_SCOPE)
@@ -15,9 +17,9 @@ endfunction()
 # embed(path type file): one file under its path.
 function(embed path type file)
   string(MAKE_C_IDENTIFIER "file${path}" name)
-  # one file, raw: a plain gzip stream; its time is fixed so that a build can be repeated
+  # one file, raw: a plain gzip stream
   file(ARCHIVE_CREATE OUTPUT "${OUT}/${name}.gz" PATHS "${file}" FORMAT raw COMPRESSION GZip
-    COMPRESSION_LEVEL 9 MTIME "2000-01-01 00:00:00 UTC")
+    COMPRESSION_LEVEL 9)
   as_array(${name} "${file}")
   as_array(${name}_gzip "${OUT}/${name}.gz")
   file(SHA256 "${file}" sum)

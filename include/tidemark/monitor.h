@@ -16,7 +16,7 @@
  *     may be called from other threads;
  *   - its handles are unreferenced: a loop with nothing else to do ends. The monitor never runs,
  *     stops or walks the loop;
- *   - its memory (26 MiB of address space, backed only where it was used) is mapped by
+ *   - its memory (25 MiB of address space, backed only where it was used) is mapped by
  *     tm_monitor_init, outside every heap and outside malloc: serving changes no footprint;
  *   - after fork it does not run in the child.
  *

@@ -14,6 +14,12 @@ def c_files(root=ROOT, folders=FOLDERS):
     return sorted(path for path in found if path.parent != root / "bench" / "programs")
 
 
+def web_files(root=ROOT):
+    """The dashboard's source."""
+    return sorted(path for path in (root / "src" / "monitor" / "web").iterdir()
+                  if path.suffix in (".js", ".css", ".html"))
+
+
 TOKENS = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)"""
     r"""|"(?:\\.|[^"\\\n])*\""""

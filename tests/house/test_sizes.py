@@ -1,12 +1,12 @@
 """No function above 70 lines, no file above 500, no line above 100 columns."""
 import unittest
 
-from source import ROOT, c_files, functions
+from source import ROOT, c_files, functions, web_files
 
 FUNCTION_LINES, FILE_LINES, COLUMNS = 70, 500, 100
 
 
-def complaints(name, text):
+def complaints(name, text, is_c=True):
     """What is too long in one file."""
     lines = text.split("\n")
     if lines[-1] == "":
@@ -17,7 +17,7 @@ def complaints(name, text):
     for number, line in enumerate(lines, 1):
         if len(line) > COLUMNS:
             found.append(f"{name}:{number}: {len(line)} columns, at most {COLUMNS}")
-    for function, first, last in functions(text):
+    for function, first, last in functions(text) if is_c else ():
         if last - first + 1 > FUNCTION_LINES:
             found.append(f"{name}:{first}: {function} has {last - first + 1} lines, "
                          f"at most {FUNCTION_LINES}")
@@ -35,8 +35,14 @@ class Tree(unittest.TestCase):
                  for c in complaints(path.relative_to(ROOT), path.read_text(encoding="utf-8"))]
         self.assertFalse(found, "\n" + "\n".join(found))
 
+    def test_the_dashboard_is_short_too(self):
+        found = [c for path in web_files()
+                 for c in complaints(path.relative_to(ROOT), path.read_text(encoding="utf-8"), False)]
+        self.assertFalse(found, "\n" + "\n".join(found))
+
     def test_there_are_files(self):
-        names = {path.name for path in c_files()}
+        names = {path.name for path in [*c_files(), *web_files()]}
+        self.assertLessEqual({"app.js", "app.css", "index.html"}, names)
         self.assertLessEqual({"tidemark.h", "report.c"}, names)
 
 

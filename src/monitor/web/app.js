@@ -8,9 +8,12 @@ import {available, footprintPlot, booksPlot, sharePlot} from "./plots.js";
 const element = (id) => document.getElementById(id);
 const store = new Store();
 const plots = [footprintPlot(), booksPlot(), sharePlot()];
-const WINDOWS = [5, 15, 60], SHOWN = ["all", "ran", "held"], THEMES = ["system", "light", "dark"];
+const WINDOWS = [5, 15, 60],
+  SHOWN = ["all", "ran", "held"],
+  THEMES = ["system", "light", "dark"];
 const view = {key: null, minutes: 5, show: "all", paused: false, doctor: false};
-let drawing = false, pastBooks = null;
+let drawing = false,
+  pastBooks = null;
 
 // ---- drawing -----------------------------------------------------------------------------------
 
@@ -24,12 +27,15 @@ function soon() {
 }
 
 function showHeaps() {
-  const keys = store.keys(), select = element("heap");
+  const keys = store.keys(),
+    select = element("heap");
   if (!keys.includes(view.key)) view.key = keys[0] || null;
   const wanted = keys.join("\n");
   if (select.dataset.keys !== wanted) {
     select.dataset.keys = wanted;
-    select.replaceChildren(...keys.map((key) => new Option(`Heap ${store.heaps.get(key).name}`, key)));
+    select.replaceChildren(
+      ...keys.map((key) => new Option(`Heap ${store.heaps.get(key).name}`, key)),
+    );
   }
   if (view.key) select.value = view.key;
 }
@@ -59,9 +65,12 @@ function show() {
 
 function showProcess() {
   const {process} = store.books;
-  const up = process.start_time_ns ? ` \u00b7 up ${time(Date.now() * 1e6 - process.start_time_ns)}` : "";
+  const up = process.start_time_ns
+    ? ` \u00b7 up ${time(Date.now() * 1e6 - process.start_time_ns)}`
+    : "";
   const resident = process.resident_bytes ? ` \u00b7 resident ${size(process.resident_bytes)}` : "";
-  element("process").textContent = `process ${process.pid}${up}${resident} \u00b7 version ${process.version}`;
+  element("process").textContent =
+    `process ${process.pid}${up}${resident} \u00b7 version ${process.version}`;
   document.title = `Tidemark: process ${process.pid}`;
 }
 
@@ -146,6 +155,11 @@ function setPaused(paused) {
   if (!paused) soon();
 }
 
+function redraw() {
+  for (const plot of plots) plot.again();
+  show();
+}
+
 function setTheme(theme) {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
@@ -156,7 +170,7 @@ function setTheme(theme) {
   } catch {
     // it holds until the page is left
   }
-  for (const plot of plots) plot.again();
+  redraw();
 }
 
 const after = (list, value) => list[(list.indexOf(value) + 1) % list.length];
@@ -177,7 +191,8 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
+  const typing =
+    event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
   if (event.ctrlKey || event.altKey || event.metaKey || typing || !KEYS[event.key]) return;
   event.preventDefault();
   KEYS[event.key]();
@@ -196,9 +211,7 @@ new ResizeObserver(() => {
   for (const plot of plots) plot.fit();
   soon();
 }).observe(document.body);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const plot of plots) plot.again();
-});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 let theme = null;
 try {
@@ -211,7 +224,8 @@ setMinutes(view.minutes);
 if (!available) {
   for (const box of document.querySelectorAll(".plot")) {
     box.className = "notice";
-    box.textContent = "This build has no charts: npm was not there when it was made. The numbers below are all there.";
+    box.textContent =
+      "This build has no charts: npm was not there when it was made. All numbers are below.";
   }
 }
 askDoctor().then(listen);

@@ -3,7 +3,8 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
 export function size(bytes) {
   const sign = bytes < 0 ? "\u2212" : "";
-  let value = Math.abs(bytes), unit = 0;
+  let value = Math.abs(bytes),
+    unit = 0;
   while (value >= 1024 && unit < UNITS.length - 1) {
     value /= 1024;
     unit++;

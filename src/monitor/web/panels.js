@@ -4,8 +4,11 @@ import {BOOKS, freed} from "./store.js";
 
 const element = (id) => document.getElementById(id);
 const ABOUT = {
-  live: "blocks in use", free: "free blocks in pages", waste: "page tails that no block can use",
-  dirty: "free pages that the system still backs", meta: "the library\u2019s own bookkeeping",
+  live: "blocks in use",
+  free: "free blocks in pages",
+  waste: "page tails that no block can use",
+  dirty: "free pages that the system still backs",
+  meta: "the library\u2019s own bookkeeping",
 };
 // Why an action that was due did not run.
 const VERDICTS = {
@@ -73,32 +76,52 @@ function sentence(sample, records, now_ns) {
     : "no limit is set";
   const ran = records.filter((r) => r.verdict === "fired" && now_ns - r.time_ns < 60e9);
   const bytes = ran.reduce((sum, r) => sum + freed(r), 0);
-  const done = ran.length ? `${ran.length} action${ran.length > 1 ? "s" : ""} in the last minute freed ${size(bytes)}` : "no action in the last minute";
+  const done = ran.length
+    ? `${ran.length} action${ran.length > 1 ? "s" : ""} in the last minute freed ${size(bytes)}`
+    : "no action in the last minute";
   return `Footprint ${size(sample.footprint_bytes)}: ${full}; ${done}.`;
 }
 
 const TILES = [
   ["footprint", (s) => size(s.footprint_bytes), "live plus informed: what the policies look at"],
-  ["soft limit", (s) => (s.soft_limit_bytes ? size(s.soft_limit_bytes) : "none"), "to stay below by collecting"],
+  [
+    "soft limit",
+    (s) => (s.soft_limit_bytes ? size(s.soft_limit_bytes) : "none"),
+    "to stay below by collecting",
+  ],
   ["hard limit", (s) => (s.hard_limit_bytes ? size(s.hard_limit_bytes) : "none"), "never exceeded"],
-  ["trip", (s) => (s.trip_bytes ? size(s.trip_bytes) : "none"), "footprint at which the policies look up"],
+  [
+    "trip",
+    (s) => (s.trip_bytes ? size(s.trip_bytes) : "none"),
+    "footprint at which the policies look up",
+  ],
   ["committed", (s) => size(s.committed_bytes), "what the system backs: the sum of the books"],
   ["informed", (s) => size(s.informed_bytes), "bytes outside the heap that the host told of"],
-  ["fragmentation", (s) => `${size(s.fragmentation_bytes)}`, "free bytes that moving blocks would release"],
+  [
+    "fragmentation",
+    (s) => `${size(s.fragmentation_bytes)}`,
+    "free bytes that moving blocks would release",
+  ],
   ["allocated/s", (s) => size(s.allocated_bytes_per_s || 0), "bytes allocated in the last second"],
-  ["collectors", (s) => percent((s.action_ns_per_s || 0) / 1e9), "share of the last second that actions took"],
+  [
+    "collectors",
+    (s) => percent((s.action_ns_per_s || 0) / 1e9),
+    "share of the last second that actions took",
+  ],
 ];
 
 export function showNow(sample, records) {
   const tiles = element("tiles");
   if (!tiles.children.length) {
-    tiles.append(...TILES.map(([name, , about]) => {
-      const tile = document.createElement("div");
-      tile.title = about;
-      tile.append(cell("dt", name), cell("dd", ""));
-      tile.lastChild.id = `tile-${name.replace(/\W/g, "-")}`;
-      return tile;
-    }));
+    tiles.append(
+      ...TILES.map(([name, , about]) => {
+        const tile = document.createElement("div");
+        tile.title = about;
+        tile.append(cell("dt", name), cell("dd", ""));
+        tile.lastChild.id = `tile-${name.replace(/\W/g, "-")}`;
+        return tile;
+      }),
+    );
   }
   TILES.forEach(([, value], i) => {
     tiles.children[i].lastChild.textContent = value(sample);
@@ -118,60 +141,123 @@ export function showBooks(sample) {
     const name = head(book);
     name.title = ABOUT[book];
     name.className = `key ${book}`;
-    return row([name, cell("td", size(bytes)), cell("td", exact(bytes)), shareCell(total ? bytes / total : 0)], {book, bytes});
+    return row(
+      [
+        name,
+        cell("td", size(bytes)),
+        cell("td", exact(bytes)),
+        shareCell(total ? bytes / total : 0),
+      ],
+      {book, bytes},
+    );
   };
   const table = element("books");
   table.tBodies[0].replaceChildren(...BOOKS.map(line));
-  table.tFoot.replaceChildren(row([head("committed"), cell("td", size(total)), cell("td", exact(total)), cell("td", "")], {book: "committed", bytes: total}));
+  table.tFoot.replaceChildren(
+    row([head("committed"), cell("td", size(total)), cell("td", exact(total)), cell("td", "")], {
+      book: "committed",
+      bytes: total,
+    }),
+  );
 }
 
 export function showPools(books, before, seconds) {
   const earlier = new Map((before ? before.pools : []).map((pool) => [pool.name, pool]));
   const live = books.live_bytes || 1;
-  const rows = books.pools.filter((pool) => pool.allocs_total).sort((a, b) => b.live_bytes - a.live_bytes).map((pool) => {
-    const past = earlier.get(pool.name);
-    const rate = past && seconds > 0 ? (pool.allocated_bytes_total - past.allocated_bytes_total) / seconds : 0;
-    return row([head(pool.name), cell("td", size(pool.live_bytes)), shareCell(pool.live_bytes / live), cell("td", exact(pool.live_blocks)), cell("td", size(rate))], {pool: pool.name});
-  });
+  const rows = books.pools
+    .filter((pool) => pool.allocs_total)
+    .sort((a, b) => b.live_bytes - a.live_bytes)
+    .map((pool) => {
+      const past = earlier.get(pool.name);
+      const rate =
+        past && seconds > 0
+          ? (pool.allocated_bytes_total - past.allocated_bytes_total) / seconds
+          : 0;
+      return row(
+        [
+          head(pool.name),
+          cell("td", size(pool.live_bytes)),
+          shareCell(pool.live_bytes / live),
+          cell("td", exact(pool.live_blocks)),
+          cell("td", size(rate)),
+        ],
+        {pool: pool.name},
+      );
+    });
   fill("pools", rows, "nothing was allocated so far", 5);
 }
 
 export function showTags(books) {
-  const rows = [...books.tags].sort((a, b) => b.informed_bytes - a.informed_bytes)
-    .map((tag) => row([head(tag.name), cell("td", size(tag.informed_bytes)), cell("td", size(tag.informed_peak_bytes))], {tag: tag.name}));
+  const rows = [...books.tags]
+    .sort((a, b) => b.informed_bytes - a.informed_bytes)
+    .map((tag) =>
+      row(
+        [
+          head(tag.name),
+          cell("td", size(tag.informed_bytes)),
+          cell("td", size(tag.informed_peak_bytes)),
+        ],
+        {tag: tag.name},
+      ),
+    );
   fill("tags", rows, "the host told of no bytes outside the heap", 3);
 }
 
 // ---- what was done -----------------------------------------------------------------------------
 
 export function showActions(books) {
-  const rows = Object.entries(books.actions).map(([kind, action]) => {
-    const held = Object.entries(action.suppressed_total).filter(([, count]) => count);
-    held.sort((a, b) => b[1] - a[1]);
-    const sum = held.reduce((total, [, count]) => total + count, 0);
-    return {kind, action, sum, most: held.length ? `${exact(sum)}, mostly ${held[0][0]}` : "0"};
-  }).filter(({action, sum}) => action.runs_total || sum)
-    .map(({kind, action, most}) => row([head(kind), cell("td", exact(action.runs_total)), cell("td", size(action.reclaimed_bytes_total)), cell("td", time(action.duration_ns_total)), cell("td", most)], {kind}));
+  const rows = Object.entries(books.actions)
+    .map(([kind, action]) => {
+      const held = Object.entries(action.suppressed_total).filter(([, count]) => count);
+      held.sort((a, b) => b[1] - a[1]);
+      const sum = held.reduce((total, [, count]) => total + count, 0);
+      return {kind, action, sum, most: held.length ? `${exact(sum)}, mostly ${held[0][0]}` : "0"};
+    })
+    .filter(({action, sum}) => action.runs_total || sum)
+    .map(({kind, action, most}) =>
+      row(
+        [
+          head(kind),
+          cell("td", exact(action.runs_total)),
+          cell("td", size(action.reclaimed_bytes_total)),
+          cell("td", time(action.duration_ns_total)),
+          cell("td", most),
+        ],
+        {kind},
+      ),
+    );
   fill("actions", rows, "no action was due so far", 5);
 }
 
 const SHOWS = {
   all: () => true,
   ran: (record) => record.verdict === "fired",
-  held: (record) => record.verdict !== "fired",
+  held: (record) => record.verdict !== "fired" && record.verdict !== "deferred",
 };
 
 export function showLog(store, records, which) {
-  const rows = records.filter(SHOWS[which]).slice(-100).reverse().map((record) => {
-    const ran = record.verdict === "fired";
-    const footprint = ran ? `${size(record.footprint_before_bytes)} \u2192 ${size(record.footprint_after_bytes)}` : size(record.footprint_before_bytes);
-    return row([
-      cell("td", clock(store.seconds(record.time_ns) * 1000)), cell("td", record.kind || "\u2013"),
-      cell("td", VERDICTS[record.verdict] || record.verdict), cell("td", record.reasons.join(", ")),
-      cell("td", ran ? size(freed(record)) : ""), cell("td", footprint),
-      cell("td", ran ? time(record.duration_ns) : ""),
-    ], {verdict: record.verdict});
-  });
+  const rows = records
+    .filter(SHOWS[which])
+    .slice(-100)
+    .reverse()
+    .map((record) => {
+      const ran = record.verdict === "fired";
+      const footprint = ran
+        ? `${size(record.footprint_before_bytes)} \u2192 ${size(record.footprint_after_bytes)}`
+        : size(record.footprint_before_bytes);
+      return row(
+        [
+          cell("td", clock(store.seconds(record.time_ns) * 1000)),
+          cell("td", record.kind || "\u2013"),
+          cell("td", VERDICTS[record.verdict] || record.verdict),
+          cell("td", record.reasons.join(", ")),
+          cell("td", ran ? size(freed(record)) : ""),
+          cell("td", footprint),
+          cell("td", ran ? time(record.duration_ns) : ""),
+        ],
+        {verdict: record.verdict},
+      );
+    });
   fill("log", rows, "nothing was decided so far", 7);
 }
 
@@ -180,8 +266,16 @@ export function showFindings(findings) {
     const item = document.createElement("li");
     item.dataset.level = finding.level;
     item.dataset.id = finding.id;
-    item.append(cell("b", finding.level), " ", cell("span", finding.what), " ", cell("em", finding.do));
+    item.append(
+      cell("b", finding.level),
+      " ",
+      cell("span", finding.what),
+      " ",
+      cell("em", finding.do),
+    );
     return item;
   });
-  element("findings").replaceChildren(...(list.length ? list : [cell("li", "Nothing to complain about.")]));
+  element("findings").replaceChildren(
+    ...(list.length ? list : [cell("li", "Nothing to complain about.")]),
+  );
 }

@@ -1,6 +1,7 @@
 // store.js - what was heard so far: an hour of samples and the latest decisions of each heap. Knows
 // nothing of the page.
-const KEPT_SAMPLES = 3600, KEPT_RECORDS = 1000;
+const KEPT_SAMPLES = 3600,
+  KEPT_RECORDS = 1000;
 
 export const BOOKS = ["live", "free", "waste", "dirty", "meta"];
 
@@ -17,7 +18,7 @@ export class Store {
 
   clear() {
     this.heaps = new Map(); // by key: {index, name, samples}
-    this.records = [];      // by time
+    this.records = []; // by time
     this.seen = new Set();
     this.books = null;
     this.hello = null;
@@ -39,7 +40,8 @@ export class Store {
   addSample(sample) {
     for (const heap of sample.heaps) {
       const key = `${heap.index} ${heap.name}`;
-      if (!this.heaps.has(key)) this.heaps.set(key, {key, index: heap.index, name: heap.name, samples: []});
+      if (!this.heaps.has(key))
+        this.heaps.set(key, {key, index: heap.index, name: heap.name, samples: []});
       const {samples} = this.heaps.get(key);
       const last = samples[samples.length - 1];
       if (last && last.time_ns >= sample.time_ns) continue; // told twice
@@ -72,7 +74,8 @@ export class Store {
     if (!heap || heap.samples.length === 0) return [];
     const {samples} = heap;
     const from = samples[samples.length - 1].time_ns - minutes * 60e9;
-    let low = 0, high = samples.length;
+    let low = 0,
+      high = samples.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (samples[middle].time_ns < from) low = middle + 1;
