@@ -51,7 +51,7 @@ static const char run_help[] =
     "COMMAND\n"
     "                    forks is one, and so is whatever else is run with the same NAME\n"
     "  --budget SIZE     what the footprints of the group's members should be together\n"
-    "  --serve ADDRESS   serve metrics, statistics and the log over HTTP while COMMAND runs:\n"
+    "  --serve ADDRESS   serve a dashboard, metrics and the log over HTTP while COMMAND runs:\n"
     "                    :9100, 127.0.0.1:9100, [::1]:9100 or unix:/path; port 0 takes a free one\n"
     "  --report[=FILE]   when COMMAND ends, write what was seen to standard error or to FILE;\n"
     "                    a FILE that ends in .json gets JSON\n"

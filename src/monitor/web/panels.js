@@ -258,7 +258,10 @@ export function showLog(store, records, which) {
         {verdict: record.verdict},
       );
     });
-  fill("log", rows, "nothing was decided so far", 7);
+  const none = records.length
+    ? "none of the decisions that are kept"
+    : "nothing was decided so far";
+  fill("log", rows, none, 7);
 }
 
 export function showFindings(findings) {

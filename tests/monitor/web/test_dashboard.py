@@ -151,6 +151,29 @@ class Dashboard(unittest.TestCase):
                                  ".map((row) => row.dataset.pool)")
         self.assertIn("obj", pools)
 
+    def test_what_holds_it_and_why_it_was_not_collected(self):
+        self.open("--soft", "96M")
+        self.host.do("keep(70 << 20); rings(120, 1 << 20)")
+        self.browser.until("return document.querySelectorAll('#log [data-verdict=fired]').length")
+        self.browser.until("return parseFloat(document.getElementById('tile-footprint')"
+                           ".textContent) >= 70")
+        self.assertRegex(self.browser.text("#verdict"), r"^Footprint [\d.]+ MiB: \d+ % of its soft"
+                                                        r" limit of 96.0 MiB; \d+ actions? in ")
+        first = "#pools tbody tr:first-child"
+        self.assertEqual(self.browser.text(f"{first} th"), "obj")
+        self.assertGreater(self.size_of(f"{first} td:nth-child(2)"), 70 << 20)
+        with self.host.get("/log.json") as answer:
+            held = [r["verdict"] for r in json.load(answer)
+                    if r["verdict"] not in ("fired", "deferred")]
+        self.browser.press("f")
+        self.browser.press("f")
+        rows = self.browser.run("return [...document.querySelectorAll('#log tbody tr')]"
+                                ".map((row) => [row.dataset.verdict || '', row.textContent])")
+        self.assertEqual([verdict for verdict, _ in rows if verdict], held[::-1][:100])
+        for verdict, text in rows:
+            self.assertTrue(f"({verdict})" in text or verdict in
+                            ("", "failed_request", "limits_changed"), text)
+
     def test_it_comes_back_after_a_restart(self):
         self.open("--soft", "64M")
         old = self.browser.text("#process")
