@@ -66,7 +66,7 @@ typedef struct tm__stream {
   uint64_t cursors[TM_MONITOR_HEAPS];
   struct {
     tm_heap *heap;
-    uint64_t cursor;
+    uint64_t cursor, last_ns; /* the number and the time of the decision that was read last */
   } logs[TM__LOGS];
 } tm__stream;
 

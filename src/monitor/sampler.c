@@ -17,13 +17,20 @@ static void read_actions(tm_heap *heap, tm_monitor_sample *sample)
   }
 }
 
+/* Totals only grow: a heap with less than was seen is another one, at the same address. */
+static bool is_younger(const tm__ring *ring, const tm_stats *stats)
+{
+  const tm_monitor_sample *last = &ring->samples[(ring->count - 1) % TM_MONITOR_SAMPLES];
+  return ring->count > ring->first && stats->allocs_total < last->allocs_total;
+}
+
 static void sample_heap(tm__ring *ring, tm_heap *heap, uint64_t now_ns)
 {
   tm_stats stats;
   tm_stats_init(&stats);
   if (tm_stats_read(heap, &stats))
     return;
-  if (ring->heap != heap) { /* another heap took its place */
+  if (ring->heap != heap || is_younger(ring, &stats)) { /* another heap took its place */
     ring->heap = heap;
     ring->first = ring->count;
   }

@@ -103,18 +103,32 @@ static void emit_decision(tm__emit *e, const tm_record *record)
   tm__emit_text(e, "\n\n");
 }
 
+/* Whether log i is the one that was read so far: a heap may be closed, and another one be at the
+ * same address, between two looks. */
+static bool is_same_log(const tm__stream *s, size_t i, tm_heap *heap)
+{
+  tm_record record;
+  uint64_t before = s->logs[i].cursor - 1;
+  if (s->logs[i].heap != heap)
+    return false;
+  return s->logs[i].cursor == 0 ||
+         (tm_log_read(heap, &before, &record) == 1 && before == s->logs[i].cursor &&
+          record.time_ns == s->logs[i].last_ns);
+}
+
 static void emit_decisions(tm__emit *e, tm__stream *s)
 {
   tm_record record;
   tm_heap *heap;
   for (size_t i = 0; i < TM__LOGS && (heap = tm_heap_at(i)); i++) {
-    if (s->logs[i].heap != heap) { /* another heap took its place */
-      s->logs[i].heap = heap;
+    if (!is_same_log(s, i, heap)) /* what was lapped begins again at its oldest, as it would */
       s->logs[i].cursor = 0;
-    }
-    while (!is_long(e) && tm_log_read(heap, &s->logs[i].cursor, &record) == 1)
+    s->logs[i].heap = heap;
+    while (!is_long(e) && tm_log_read(heap, &s->logs[i].cursor, &record) == 1) {
+      s->logs[i].last_ns = record.time_ns;
       if (!is_known(s, &record))
         emit_decision(e, &record);
+    }
   }
 }
 

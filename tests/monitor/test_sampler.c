@@ -110,6 +110,25 @@ static void heaps_do_not_mix(void **state)
   assert_int_equal(tm_heap_close(second), 0);
 }
 
+/* Nor when nobody looked in between and the new one is where the old one was. */
+static void heap_in_the_place_of_another(void **state)
+{
+  tm_monitor_sample sample;
+  uint64_t cursor = 0;
+  (void)state;
+  tm_heap *first = new_heap();
+  tm_free(first, TM_MEM, tm_malloc(first, TM_MEM, 100));
+  tm__sample_take(s->monitor.inner);
+  assert_int_equal(tm_heap_close(first), 0);
+  tm_heap *second = new_heap();
+  assert_ptr_equal(second, first);
+  tm__sample_take(s->monitor.inner);
+  assert_int_equal(tm_monitor_sample_read(&s->monitor, 1, &cursor, &sample), 1);
+  assert_int_equal(sample.allocs_total, 0);
+  assert_int_equal(tm_monitor_sample_read(&s->monitor, 1, &cursor, &sample), 0);
+  assert_int_equal(tm_heap_close(second), 0);
+}
+
 static void loop_takes_them(void **state)
 {
   (void)state;
@@ -129,8 +148,12 @@ int main(void)
   tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 1));
 #define SAMPLED(test) cmocka_unit_test_setup_teardown(test, start, stop)
   const struct CMUnitTest tests[] = {
-      SAMPLED(samples_are_the_books), SAMPLED(ring_turns_over), SAMPLED(wrong_questions),
-      SAMPLED(heaps_do_not_mix),      SAMPLED(loop_takes_them),
+      SAMPLED(samples_are_the_books),
+      SAMPLED(ring_turns_over),
+      SAMPLED(wrong_questions),
+      SAMPLED(heaps_do_not_mix),
+      SAMPLED(heap_in_the_place_of_another),
+      SAMPLED(loop_takes_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
