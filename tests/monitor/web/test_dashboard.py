@@ -22,6 +22,14 @@ new PerformanceObserver((list) => {
     if (!entry.hadRecentInput) window.shifts.push(entry.value);
 }).observe({type: "layout-shift", buffered: true});
 """
+# Whether or not this build has the route.
+DOCTOR = """
+const real = window.fetch;
+window.fetch = (url) => url !== "/doctor" ? real(url) : Promise.resolve(window.doctor
+  ? new Response(JSON.stringify(window.doctor)) : new Response("", {status: 404}));
+window.doctor = {findings: [{id: "near-limit", level: "warning", what: "<i>Nearly</i> full.",
+                             do: "Raise the limit."}]};
+"""
 CONTRAST = """
 const light = (text) => {
   const [r, g, b] = text.match(/[0-9.]+/g).map((c) => {
@@ -195,7 +203,8 @@ class Dashboard(unittest.TestCase):
 
     def test_keys(self):
         self.open()
-        pressed = "return document.querySelector('[aria-pressed=true][data-minutes]').dataset.minutes"
+        pressed = ("return document.querySelector('[aria-pressed=true][data-minutes]')"
+                   ".dataset.minutes")
         self.assertEqual(self.browser.run(pressed), "5")
         for key, minutes in (("3", "60"), ("2", "15"), ("1", "5")):
             self.browser.press(key)
@@ -266,11 +275,26 @@ class Dashboard(unittest.TestCase):
             wide = self.browser.run("return document.documentElement.scrollWidth")
             self.assertLessEqual(wide, width)
 
-    def test_nothing_moves(self):
-        source = self.browser.devtools("Page.addScriptToEvaluateOnNewDocument",
-                                       source=WATCH_SHIFTS)
+    def before_the_page(self, source):
+        script = self.browser.devtools("Page.addScriptToEvaluateOnNewDocument", source=source)
         self.addCleanup(self.browser.devtools, "Page.removeScriptToEvaluateOnNewDocument",
-                        **source)
+                        **script)
+
+    def test_the_doctor_is_heard(self):
+        self.before_the_page(DOCTOR)
+        self.open("--soft", "64M")
+        shown = "return !document.getElementById('doctor').hidden"
+        self.assertTrue(self.browser.run(shown))
+        self.assertEqual(self.browser.text("#findings li"),
+                         "warning <i>Nearly</i> full. Raise the limit.")
+        self.browser.run("window.doctor.findings = []")
+        self.browser.until("return document.getElementById('findings').textContent"
+                           ".startsWith('Nothing')")
+        self.browser.run("window.doctor = null")
+        self.browser.until("return document.getElementById('doctor').hidden")
+
+    def test_nothing_moves(self):
+        self.before_the_page(WATCH_SHIFTS)
         self.open("--soft", "64M")
         for i in range(4):
             before = self.browser.text("#books tfoot tr")
