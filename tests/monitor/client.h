@@ -124,7 +124,7 @@ static inline void say(int fd, const char *text)
 
 static inline uint64_t wait_end(void)
 {
-  return uv_hrtime() + 30u * 1000000000u;
+  return uv_hrtime() + 30 * UINT64_C(1000000000);
 }
 
 /* Reads the whole answer, turning the loop meanwhile; the connection is closed. Status 0: it was

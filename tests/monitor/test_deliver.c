@@ -99,7 +99,7 @@ static void blocked_loop_is_woken(void **state)
   host *h = host_new();
   assert_int_equal(pthread_create(&thread, NULL, cross, h), 0);
   uint64_t begin = uv_hrtime();
-  while (h->collections == 0 && uv_hrtime() - begin < 10u * 1000000000u)
+  while (h->collections == 0 && uv_hrtime() - begin < 10 * UINT64_C(1000000000))
     uv_run(&h->s->loop, UV_RUN_ONCE); /* the keeper fires in an hour */
   assert_int_equal(pthread_join(thread, NULL), 0);
   assert_int_equal(h->collections, 1);

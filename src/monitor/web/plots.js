@@ -174,8 +174,8 @@ function showMarks(u, store, records) {
     .reverse()
     .map((mark) => {
       const node = markNode(mark);
-      const left = Math.min(mark.at - LABEL_PIXELS / 2, width - LABEL_PIXELS);
-      if (left >= 0 && left + LABEL_PIXELS <= free) {
+      const left = Math.min(Math.max(mark.at - LABEL_PIXELS / 2, 0), width - LABEL_PIXELS);
+      if (left + LABEL_PIXELS <= free) {
         const label = document.createElement("b");
         label.textContent = size(-Number(node.dataset.freed));
         label.style.left = `${left - mark.at}px`;
