@@ -195,6 +195,12 @@ static bool piece_is_gone(const tm__connection *c)
   return c->sent == c->head_length + c->body_length;
 }
 
+/* All that there was is said. */
+static bool is_idle_stream(const tm__connection *c)
+{
+  return c->state == TM__STREAMING && piece_is_gone(c) && !c->stream->more;
+}
+
 /* A client of a stream has nothing to say: its end is the stream's end, and so is a flood. */
 static void listen_to_stream(tm__connection *c)
 {
@@ -225,7 +231,7 @@ void tm__connections_stream(tm__monitor *m)
   bool any = false;
   for (size_t i = 0; i < TM__STREAMS; i++) {
     tm__connection *c = m->streams[i].connection;
-    if (c && c->state == TM__STREAMING && piece_is_gone(c) && !c->stream->more) {
+    if (c && is_idle_stream(c)) {
       begin_piece(c, false);
       any = true;
     }
@@ -367,20 +373,16 @@ void tm__connections_close(tm__monitor *m)
 
 static void expire(tm__connection *c)
 {
+  bool writes = c->state == TM__WRITING || c->state == TM__STREAMING;
+  if (is_idle_stream(c)) {
+    begin_piece(c, true);
+    return;
+  }
+  c->monitor->cost.timeouts += c->state != TM__DRAINING;
   if (c->state == TM__READING && c->request.raw_bytes) {
-    c->monitor->cost.timeouts++;
     tm__answer_error(c, 408, "The request did not come in time.");
     begin_writing(c);
-  } else if (c->state == TM__READING) {
-    c->monitor->cost.timeouts++;
-    tm__connection_close(c);
-  } else if (c->state == TM__WRITING) {
-    c->monitor->cost.timeouts++;
-    reset(c);
-  } else if (c->state == TM__STREAMING && piece_is_gone(c) && !c->stream->more) {
-    begin_piece(c, true);
-  } else if (c->state == TM__STREAMING) {
-    c->monitor->cost.timeouts++;
+  } else if (writes) {
     reset(c);
   } else {
     tm__connection_close(c);

@@ -175,6 +175,8 @@ class Dashboard(unittest.TestCase):
                     if r["verdict"] not in ("fired", "deferred")]
         self.browser.press("f")
         self.browser.press("f")
+        self.browser.until("return document.querySelectorAll('#log tr[data-verdict]').length"
+                           " === arguments[0]", len(held[:100]))
         rows = self.browser.run("return [...document.querySelectorAll('#log tbody tr')]"
                                 ".map((row) => [row.dataset.verdict || '', row.textContent])")
         self.assertEqual([verdict for verdict, _ in rows if verdict], held[::-1][:100])
