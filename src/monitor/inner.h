@@ -7,6 +7,7 @@
  *                                     answers     256 KiB each, one behind the other
  *                                     streams     4 connections of /events that stay
  *                                     samples     a ring for each of the first 8 heaps
+ *                                     checkups    seven of each, a minute apart, for the doctor
  *
  * Everything here belongs to the thread of the loop, except `woken` and the static slots of
  * deliver.c. Nothing is allocated after init: under the preload library malloc is the heap that is
@@ -21,6 +22,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+#include <tidemark/doctor.h>
 #include <tidemark/monitor.h>
 #include <tidemark/pressure.h>
 
@@ -93,6 +95,14 @@ typedef struct tm__ring {
   uint64_t first; /* of this heap */
   tm_monitor_sample samples[TM_MONITOR_SAMPLES];
 } tm__ring;
+
+/* Earlier checkups of a heap, oldest first; another heap in its place starts again. */
+enum { TM__CHECKUPS = 7 };
+typedef struct tm__checkups {
+  tm_heap *heap;
+  size_t count;
+  tm_checkup kept[TM__CHECKUPS];
+} tm__checkups;
 
 /* What the monitor itself costs: its own metrics. X(name, metric, type, help) */
 #define TM__COST_FIELDS(X)                                                                         \
@@ -175,6 +185,7 @@ typedef struct tm__monitor {
   uint64_t answered[TM__STATUS_COUNT]; /* by status */
   tm__connection connections[TM__CONNECTIONS];
   tm__ring rings[TM_MONITOR_HEAPS];
+  tm__checkups checkups[TM_MONITOR_HEAPS];
   _Alignas(4096) char answers[TM__CONNECTIONS][TM__ANSWER_BYTES];
 } tm__monitor;
 

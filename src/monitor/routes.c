@@ -60,6 +60,7 @@ const tm__route tm__routes[] = {
      false},
     {"/events", "samples and decisions as they come, as server-sent events",
      "text/event-stream; charset=utf-8", NULL, NULL, true},
+    {"/doctor", "what is wrong, and what to do about it", JSON, NULL, tm__body_doctor, false},
     {"/heap.pb.gz", "the heap profile for pprof; empty unless one was started",
      "application/octet-stream", NULL, body_profile, false},
     {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health, false},

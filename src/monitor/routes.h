@@ -29,6 +29,8 @@ TM_HIDDEN size_t tm__body_metrics(tm__monitor *m, tm_text_format format, char *b
 TM_HIDDEN size_t tm__body_stats(tm__monitor *m, tm_text_format format, char *buffer,
                                 size_t capacity);
 TM_HIDDEN size_t tm__body_log(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity);
+TM_HIDDEN size_t tm__body_doctor(tm__monitor *m, tm_text_format format, char *buffer,
+                                 size_t capacity);
 
 /* Where a function with the buffer rule continues the text of e. */
 TM_HIDDEN char *tm__emit_rest(const tm__emit *e, size_t *capacity);

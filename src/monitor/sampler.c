@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "monitor/checkups.h"
 #include "monitor/lifecycle.h"
 
 static void read_actions(tm_heap *heap, tm_monitor_sample *sample)
@@ -56,6 +57,7 @@ void tm__sample_take(tm__monitor *m)
     else
       m->rings[i].heap = NULL;
   }
+  tm__checkups_keep(m);
   m->cost.samples++;
   m->cost.sample_cpu_ns += tm__thread_cpu_ns() - start;
 }

@@ -133,7 +133,7 @@ static void page(void **state)
 static void head_has_no_body(void **state)
 {
   static const char *const paths[] = {"/",           "/plain",    "/app.js", "/metrics",
-                                      "/stats.json", "/log.json", "/healthz"};
+                                      "/stats.json", "/log.json", "/doctor", "/healthz"};
   (void)state;
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     const answer *a = ask(s, "HEAD", paths[i], "");

@@ -46,7 +46,8 @@ class Scrape(Case):
         return after
 
     def look_at_everything(self, url):
-        for path in ("/", "/plain", "/app.js", "/metrics", "/stats.json", "/log.json", "/healthz"):
+        for path in ("/", "/plain", "/app.js", "/metrics", "/stats.json", "/log.json", "/doctor",
+                     "/healthz"):
             self.get(url, path)
         self.get(url, "/metrics", OPENMETRICS)
         with self.assertRaises(urllib.error.HTTPError) as caught:
