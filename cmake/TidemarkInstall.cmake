@@ -34,6 +34,9 @@ if(TARGET tidemark-cli)
   install(TARGETS tidemark-cli)
   install(FILES "${PROJECT_SOURCE_DIR}/docs/man/tidemark.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 endif()
+if(TARGET tidemark-view)
+  install(TARGETS tidemark-view RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/tidemark")
+endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/tidemark-config.cmake.in"
   tidemark-config.cmake INSTALL_DESTINATION "${tidemark_package_dir}")

@@ -7,6 +7,7 @@
 #   src/hosts/malloc                   -> libtidemark-preload.so, with the core compiled in
 #   src/hosts/python_module            -> lib/tidemark/python/tidemark/, the package for Python
 #   src/cli                            -> tidemark
+#   src/view                           -> tidemark-view, which tidemark becomes for top and others
 #
 # bin/ and lib/ lie side by side in the build as they do when installed, so that the command finds
 # the preload library in the same way in both.
@@ -164,4 +165,27 @@ elseif(tidemark_cli_files AND TARGET tidemark-monitor-static)
   set_target_properties(tidemark-cli PROPERTIES OUTPUT_NAME tidemark LINKER_LANGUAGE C)
 else()
   message(STATUS "tidemark: src/cli or src/monitor has no C file yet, the command is left out")
+endif()
+
+# ---- view ---------------------------------------------------------------------------------------
+# The commands that read JSON from a running process: a program of their own, so that `tidemark run`
+# loads no library for them.
+tidemark_room_files(tidemark_view_files view)
+if(NOT TARGET tidemark-cli)
+  message(STATUS "tidemark: without the command there is no tidemark-view either")
+else()
+  pkg_check_modules(TIDEMARK_JANSSON IMPORTED_TARGET "jansson>=2.13")
+  if(TIDEMARK_JANSSON_FOUND)
+    set(tidemark_view_shared
+      "${PROJECT_SOURCE_DIR}/src/cli/complaint.c" "${PROJECT_SOURCE_DIR}/src/cli/similar.c")
+    tidemark_objects(tidemark-view-objects ${tidemark_view_files} ${tidemark_view_shared})
+    target_link_libraries(tidemark-view-objects PRIVATE PkgConfig::TIDEMARK_JANSSON)
+    add_executable(tidemark-view $<TARGET_OBJECTS:tidemark-view-objects>)
+    target_link_libraries(tidemark-view
+      PRIVATE tidemark-flags tidemark-static PkgConfig::TIDEMARK_JANSSON)
+    set_target_properties(tidemark-view PROPERTIES LINKER_LANGUAGE C
+      RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/libexec/tidemark")
+  else()
+    message(STATUS "tidemark: no jansson: tidemark top, stat, log and doctor are left out")
+  endif()
 endif()

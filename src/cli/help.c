@@ -13,12 +13,17 @@ static const char overview[] =
     "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
     "       tidemark groups [NAME]...\n"
     "       tidemark replay FILE [OPTION]...\n"
-    "       tidemark help [run|groups|replay]\n"
+    "       tidemark top|stat|log|doctor [OPTION]... [PID|URL]\n"
+    "       tidemark help [COMMAND]\n"
     "       tidemark --version\n"
     "\n"
     "  run      run COMMAND under the heap; a Python program is collected on bytes\n"
     "  groups   show the groups that share a budget, and their members\n"
     "  replay   what another policy would have done to a run that was recorded\n"
+    "  top      watch a process that serves: its heaps, live, in the terminal\n"
+    "  stat     the same as one line per interval\n"
+    "  log      what was decided in it, and why\n"
+    "  doctor   what is wrong with it, and what to do\n"
     "  help     this text, or the help of a command\n"
     "\n"
     "Try this: tidemark run --soft 256M --report -- python3 app.py\n";
@@ -127,6 +132,9 @@ int tm__help_print(const char *command, tm__complaint *complaint)
     return tm__print(groups_help, complaint);
   if (strcmp(command, "replay") == 0)
     return tm__print(replay_help, complaint);
+  const char *text = tm__help_view(command);
+  if (text)
+    return tm__print(text, complaint);
   return tm__complain(complaint, TM_EXIT_USAGE,
                       "there is no command '%s'; 'tidemark help' lists them", command);
 }

@@ -8,7 +8,7 @@ from source import ROOT, c_files, without_comments
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+([<"])([^>"\n]+)[>"]', re.MULTILINE)
 # Headers of other libraries: only for the rooms whose line names them.
-FOREIGN = ("uv.h", "uv/", "llhttp", "Python.h", "lua", "sqlite3")
+FOREIGN = ("uv.h", "uv/", "llhttp", "jansson", "Python.h", "lua", "sqlite3")
 
 
 def rules(readme):

@@ -30,6 +30,9 @@ class Installed(Case):
         url = child.stderr.readline().decode().split()[-1]
         with urllib.request.urlopen(url + "healthz", timeout=10) as answer:
             self.assertEqual(answer.read(), b"ok\n")
+        top = subprocess.run([self.command, "top", "--once", str(child.pid)], capture_output=True,
+                             env=environment(), timeout=30)
+        self.assertIn(b"tidemark top  process %d " % child.pid, top.stdout, top.stderr)
         _, text = child.communicate(b"\n", timeout=30)
         self.assertEqual(child.returncode, 0)
         self.assertIn(b"peak footprint", text)
