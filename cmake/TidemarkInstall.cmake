@@ -37,6 +37,7 @@ endif()
 if(TARGET tidemark-view)
   install(TARGETS tidemark-view RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/tidemark")
 endif()
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/deploy" DESTINATION "${CMAKE_INSTALL_DATADIR}/tidemark")
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/tidemark-config.cmake.in"
   tidemark-config.cmake INSTALL_DESTINATION "${tidemark_package_dir}")
