@@ -9,6 +9,7 @@
 TM_HIDDEN int tm__command_run(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_groups(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_replay(char **arguments, tm__complaint *complaint);
+TM_HIDDEN int tm__command_report(char **arguments, tm__complaint *complaint);
 /* top, stat, log, doctor: see view.c. arguments[-1] is the command's name. */
 TM_HIDDEN int tm__command_view(char **arguments, tm__complaint *complaint);
 TM_HIDDEN int tm__command_help(char **arguments, tm__complaint *complaint);

@@ -13,6 +13,7 @@ static const char overview[] =
     "Usage: tidemark run [OPTION]... [--] COMMAND [ARGUMENT]...\n"
     "       tidemark groups [NAME]...\n"
     "       tidemark replay FILE [OPTION]...\n"
+    "       tidemark report FILE [--html[=PAGE]]\n"
     "       tidemark top|stat|log|doctor [OPTION]... [PID|URL]\n"
     "       tidemark help [COMMAND]\n"
     "       tidemark --version\n"
@@ -20,6 +21,7 @@ static const char overview[] =
     "  run      run COMMAND under the heap; a Python program is collected on bytes\n"
     "  groups   show the groups that share a budget, and their members\n"
     "  replay   what another policy would have done to a run that was recorded\n"
+    "  report   what a run that was recorded tells, as text or as a page with drawings\n"
     "  top      watch a process that serves: its heaps, live, in the terminal\n"
     "  stat     the same as one line per interval\n"
     "  log      what was decided in it, and why\n"
@@ -114,6 +116,23 @@ static const char replay_help[] =
     "cannot\n"
     "be read, is no recording, or is damaged.\n";
 
+static const char report_help[] =
+    "Usage: tidemark report FILE [--html[=PAGE]]\n"
+    "\n"
+    "Tells what 'tidemark run --record FILE -- COMMAND' saw: peaks, what was allocated, and what "
+    "the\n"
+    "actions did. As a page it has drawings over time: footprint and committed memory against the\n"
+    "limits, the share of the time in actions, the rate of allocation; and the longest actions.\n"
+    "\n"
+    "  --html[=PAGE]     write an HTML page to standard output or into PAGE; it needs no network, "
+    "no\n"
+    "                    script and no other file, and is light or dark as the reader's system is\n"
+    "  -h, --help        this text\n"
+    "\n"
+    "Exit status: 0; 1, the answer cannot be written; 2, the command line is wrong; 125, FILE "
+    "cannot\n"
+    "be read, is no recording, or is damaged, or PAGE cannot be written.\n";
+
 int tm__print(const char *text, tm__complaint *complaint)
 {
   if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
@@ -132,6 +151,8 @@ int tm__help_print(const char *command, tm__complaint *complaint)
     return tm__print(groups_help, complaint);
   if (strcmp(command, "replay") == 0)
     return tm__print(replay_help, complaint);
+  if (strcmp(command, "report") == 0)
+    return tm__print(report_help, complaint);
   const char *text = tm__help_view(command);
   if (text)
     return tm__print(text, complaint);

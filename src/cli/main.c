@@ -11,13 +11,13 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
-    {"run", tm__command_run},         {"groups", tm__command_groups},
-    {"replay", tm__command_replay},   {"top", tm__command_view},
-    {"stat", tm__command_view},       {"log", tm__command_view},
-    {"doctor", tm__command_view},     {"help", tm__command_help},
-    {"--help", tm__command_help},     {"-h", tm__command_help},
-    {"version", tm__command_version}, {"--version", tm__command_version},
-    {"-V", tm__command_version},
+    {"run", tm__command_run},           {"groups", tm__command_groups},
+    {"replay", tm__command_replay},     {"report", tm__command_report},
+    {"top", tm__command_view},          {"stat", tm__command_view},
+    {"log", tm__command_view},          {"doctor", tm__command_view},
+    {"help", tm__command_help},         {"--help", tm__command_help},
+    {"-h", tm__command_help},           {"version", tm__command_version},
+    {"--version", tm__command_version}, {"-V", tm__command_version},
 };
 
 static int unknown_command(const char *name, tm__complaint *complaint)

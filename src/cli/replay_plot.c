@@ -9,6 +9,7 @@
 
 #include "cli/axis.h"
 #include "cli/replay.h"
+#include "cli/svg.h"
 #include "gc/policy.h"
 #include "stats/emit.h"
 #include "stats/units.h"
@@ -104,65 +105,15 @@ static void choose_scales(drawing *d)
 
 /* ---- Elements -------------------------------------------------------------------------------- */
 
-/* Pixels, to a tenth. */
-static void emit_px(tm__emit *e, const char *name, double value)
-{
-  uint64_t tenths = value > 0 ? (uint64_t)(value * 10 + 0.5) : 0;
-  tm__emit_char(e, ' ');
-  tm__emit_text(e, name);
-  tm__emit_text(e, "=\"");
-  tm__emit_u64(e, tenths / 10);
-  tm__emit_char(e, '.');
-  tm__emit_u64(e, tenths % 10);
-  tm__emit_char(e, '"');
-}
-
-static void emit_line(tm__emit *e, const char *class, double x1, double y1, double x2, double y2)
-{
-  tm__emit_text(e, "<line class=\"");
-  tm__emit_text(e, class);
-  tm__emit_char(e, '"');
-  emit_px(e, "x1", x1);
-  emit_px(e, "y1", y1);
-  emit_px(e, "x2", x2);
-  emit_px(e, "y2", y2);
-  tm__emit_text(e, "/>\n");
-}
-
-static void emit_words(tm__emit *e, const char *class, double x, double y, const char *text)
-{
-  tm__emit_text(e, "<text class=\"");
-  tm__emit_text(e, class);
-  tm__emit_char(e, '"');
-  emit_px(e, "x", x);
-  emit_px(e, "y", y);
-  tm__emit_char(e, '>');
-  tm__emit_html(e, text);
-  tm__emit_text(e, "</text>\n");
-}
-
 static void emit_dot(tm__emit *e, const char *class, double x, double y, double radius)
 {
   tm__emit_text(e, "<circle class=\"");
   tm__emit_text(e, class);
   tm__emit_char(e, '"');
-  emit_px(e, "cx", x);
-  emit_px(e, "cy", y);
-  emit_px(e, "r", radius);
+  tm__svg_px(e, "cx", x);
+  tm__svg_px(e, "cy", y);
+  tm__svg_px(e, "r", radius);
   tm__emit_char(e, '>');
-}
-
-/* "20.0 ms" as "20 ms". */
-static void drop_zeros(char *text)
-{
-  char *dot = strchr(text, '.'), *blank = strchr(text, ' ');
-  if (!dot || !blank)
-    return;
-  char *end = blank;
-  while (end[-1] == '0')
-    end--;
-  end -= end[-1] == '.';
-  memmove(end, blank, strlen(blank) + 1);
 }
 
 static void emit_axes(const drawing *d)
@@ -170,26 +121,26 @@ static void emit_axes(const drawing *d)
   char text[32];
   for (size_t i = 0; i < d->y.count; i++) {
     double y = tm__axis_at(&d->y, d->y.ticks[i]);
-    emit_line(d->e, "grid", LEFT, y, RIGHT, y);
+    tm__svg_line(d->e, "grid", LEFT, y, RIGHT, y);
     (void)tm__size_format((uint64_t)(d->y.ticks[i] + 0.5), text, sizeof text);
-    drop_zeros(text);
-    emit_words(d->e, "tick end", LEFT - 8, y + 4.5, text);
+    tm__svg_drop_zeros(text);
+    tm__svg_words(d->e, "tick end", LEFT - 8, y + 4.5, text);
   }
   for (size_t i = 0; i < d->x.count; i++) {
     double x = tm__axis_at(&d->x, d->x.ticks[i]);
-    emit_line(d->e, "grid", x, TOP, x, BOTTOM);
+    tm__svg_line(d->e, "grid", x, TOP, x, BOTTOM);
     (void)tm__time_format((uint64_t)(d->x.ticks[i] + 0.5), text, sizeof text);
-    drop_zeros(text);
-    emit_words(d->e, "tick middle", x, BOTTOM + 20, text);
+    tm__svg_drop_zeros(text);
+    tm__svg_words(d->e, "tick middle", x, BOTTOM + 20, text);
   }
-  emit_line(d->e, "axis", LEFT, BOTTOM, RIGHT, BOTTOM);
-  emit_line(d->e, "axis", LEFT, TOP, LEFT, BOTTOM);
-  emit_words(d->e, "name middle", (LEFT + RIGHT) / 2.0, BOTTOM + 44,
-             d->x.log ? "time spent in actions, whole run (logarithmic)"
-                      : "time spent in actions, whole run");
+  tm__svg_line(d->e, "axis", LEFT, BOTTOM, RIGHT, BOTTOM);
+  tm__svg_line(d->e, "axis", LEFT, TOP, LEFT, BOTTOM);
+  tm__svg_words(d->e, "name middle", (LEFT + RIGHT) / 2.0, BOTTOM + 44,
+                d->x.log ? "time spent in actions, whole run (logarithmic)"
+                         : "time spent in actions, whole run");
   tm__emit_text(d->e, "<g transform=\"rotate(-90 16 349)\">");
-  emit_words(d->e, "name middle", 16, (TOP + BOTTOM) / 2.0,
-             d->y.log ? "peak footprint (logarithmic)" : "peak footprint");
+  tm__svg_words(d->e, "name middle", 16, (TOP + BOTTOM) / 2.0,
+                d->y.log ? "peak footprint (logarithmic)" : "peak footprint");
   tm__emit_text(d->e, "</g>\n");
 }
 
@@ -253,10 +204,10 @@ static void emit_label_at(drawing *d, const label *l, const tm__replay_row *row,
   double edge_x = fmin(fmax(x, b->left + 4), b->right - 4),
          edge_y = fmin(fmax(y, b->top), b->bottom);
   if (hypot(edge_x - x, edge_y - y) > LINE)
-    emit_line(d->e, "leader", x, y, edge_x, edge_y);
+    tm__svg_line(d->e, "leader", x, y, edge_x, edge_y);
   for (size_t i = 0; i < l->count; i++)
-    emit_words(d->e, row->front ? "label middle best" : "label middle", middle,
-               b->top + LINE * ((double)i + 0.75), l->lines[i]);
+    tm__svg_words(d->e, row->front ? "label middle best" : "label middle", middle,
+                  b->top + LINE * ((double)i + 0.75), l->lines[i]);
 }
 
 /* Beside its point, above or below, near or farther, then with a line to it: the first place that
@@ -327,7 +278,7 @@ static void emit_front(drawing *d)
   const tm__replay_row *from = next_of_front(d, 0, true), *to;
   for (; from && (to = next_of_front(d, time_of(from), false)); from = to) {
     double x = x_of(d, from), y = y_of(d, from), x2 = x_of(d, to), y2 = y_of(d, to);
-    emit_line(d->e, "front", x, y, x2, y2);
+    tm__svg_line(d->e, "front", x, y, x2, y2);
     int steps = (int)ceil(hypot(x2 - x, y2 - y) / STRIDE);
     for (int i = 0; i < steps; i++) {
       double at_x = x + (x2 - x) * i / steps, at_y = y + (y2 - y) * i / steps;
@@ -382,12 +333,12 @@ static void emit_head(const drawing *d)
     left_out = length - FILE_LETTERS;
   while (((unsigned char)file[left_out] & 0xc0) == 0x80) /* not within a letter */
     left_out++;
-  emit_words(d->e, "title", MARGIN, 28, "What each policy costs, in time and in memory");
+  tm__svg_words(d->e, "title", MARGIN, 28, "What each policy costs, in time and in memory");
   tm__emit_text(d->e, "<text class=\"sub\" x=\"16\" y=\"50\">");
   tm__emit_text(d->e, left_out ? "…" : "");
   tm__emit_html(d->e, file + left_out);
   tm__emit_text(d->e, "</text>\n");
-  emit_words(d->e, "sub", MARGIN, 69, "replayed; left and low is better");
+  tm__svg_words(d->e, "sub", MARGIN, 69, "replayed; left and low is better");
 }
 
 static void emit_legend(const drawing *d)
@@ -397,14 +348,14 @@ static void emit_legend(const drawing *d)
   memcpy(recorded + strlen(recorded), d->replay->recorded.name, sizeof d->replay->recorded.name);
   emit_dot(e, "dot best", MARGIN + 14, 92, 5);
   tm__emit_text(e, "</circle>\n");
-  emit_line(e, "front", MARGIN, 92, MARGIN + 28, 92);
-  emit_words(e, "sub", MARGIN + 38, 96.5, "no other policy is better in both");
+  tm__svg_line(e, "front", MARGIN, 92, MARGIN + 28, 92);
+  tm__svg_words(e, "sub", MARGIN + 38, 96.5, "no other policy is better in both");
   emit_dot(e, "dot", MARGIN + 14, 113, 5);
   tm__emit_text(e, "</circle>\n");
-  emit_words(e, "sub", MARGIN + 38, 117.5, "other replayed policies");
+  tm__svg_words(e, "sub", MARGIN + 38, 117.5, "other replayed policies");
   emit_dot(e, "ring", MARGIN + 14, 134, 8);
   tm__emit_text(e, "</circle>\n");
-  emit_words(e, "sub", MARGIN + 38, 138.5, recorded);
+  tm__svg_words(e, "sub", MARGIN + 38, 138.5, recorded);
 }
 
 static void emit_soft(drawing *d)
@@ -414,12 +365,12 @@ static void emit_soft(drawing *d)
   if (!d->soft_bytes)
     return;
   double y = tm__axis_at(&d->y, (double)d->soft_bytes);
-  emit_line(d->e, "soft", LEFT, y, RIGHT, y);
+  tm__svg_line(d->e, "soft", LEFT, y, RIGHT, y);
   memcpy(text, name, sizeof name);
   char *size = text + sizeof name - 1;
   (void)tm__size_format(d->soft_bytes, size, sizeof text - sizeof name);
-  drop_zeros(size);
-  emit_words(d->e, "softname end", RIGHT, y - 5, text);
+  tm__svg_drop_zeros(size);
+  tm__svg_words(d->e, "softname end", RIGHT, y - 5, text);
   take_box(d, (box){RIGHT - (LETTER + 1) * (double)strlen(text), y - LINE - 2, RIGHT, y});
 }
 

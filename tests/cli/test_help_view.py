@@ -8,7 +8,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../support"))
 from command import Case, main
 
-COMMANDS = ("run", "groups", "replay", "top", "stat", "log", "doctor")
+COMMANDS = ("run", "groups", "replay", "report", "top", "stat", "log", "doctor")
 
 
 def options(text):
