@@ -70,6 +70,19 @@ typedef struct tm_tag_row {
 /* Row `index` from 0, in order of first use. 1 = written, 0 = no such row. */
 TM_API int tm_tag_stats_read(const tm_heap *heap, size_t index, tm_tag_row *row);
 
+/* What was allocated, by size: blocks of up to 16, 32, 64 ... 65,536 bytes, and larger ones. */
+enum { TM_SIZE_BUCKETS = 14 };
+
+typedef struct tm_size_row {
+  uint64_t up_to_bytes;           /* largest usable size in it; UINT64_MAX in the last row */
+  uint64_t allocs_total;          /* blocks ever allocated with such a size, in all pools */
+  uint64_t allocated_bytes_total; /* and their bytes; what resizing added is not in it */
+} tm_size_row;
+
+/* Fills rows, the smallest size first. 0, or TM_EINVAL iff an argument is NULL. Frees are not told
+ * by size: a block that was resized is freed with another one than it was allocated with. */
+TM_API int tm_size_stats_read(const tm_heap *heap, tm_size_row rows[TM_SIZE_BUCKETS]);
+
 /* live + informed, bytes, now. Cheaper than a snapshot. */
 TM_API uint64_t tm_footprint(const tm_heap *heap);
 
@@ -85,7 +98,7 @@ TM_API tm_heap *tm_heap_at(size_t index);
 
 /*
  * The snapshot of a heap as one JSON object: {"name", the fields of fields.def, "pools": [...],
- * "tags": [...], "actions": {...}}, and "group": {...} iff it is in one (group.h). Writes at most
+ * "tags": [...], "sizes": [...], "actions": {...}}, and "group": {...} iff it is in one (group.h). Writes at most
  * `capacity` bytes including the final NUL and returns the length that the whole text has without
  * it: when that is >= capacity, the buffer was too short and holds a cut text. Allocates nothing.
  */

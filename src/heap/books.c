@@ -277,3 +277,41 @@ int tm_tag_stats_read(const tm_heap *heap, size_t index, tm_tag_row *row)
   row->informed_peak_bytes = atomic_load(&tag->peak);
   return 1;
 }
+
+/* ---- By size -------------------------------------------------------------------------------- */
+
+/* 0 for up to 16 bytes, then one more for each doubling; the last one has no end. */
+static unsigned bucket_of(uint32_t bytes)
+{
+  unsigned doublings = bytes <= 16 ? 0 : 28 - (unsigned)__builtin_clz(bytes - 1);
+  return doublings < TM_SIZE_BUCKETS ? doublings : TM_SIZE_BUCKETS - 1;
+}
+
+static void add_sizes(const uint32_t *sizes, const tm__row *row, tm_size_row rows[TM_SIZE_BUCKETS])
+{
+  for (unsigned word = 0; word < 2; word++)
+    for (uint64_t used = used_of(row, word); used; used &= used - 1) {
+      unsigned cls = word * 64 + (unsigned)__builtin_ctzl(used);
+      uint64_t allocs = tm__counter_read(&row->bins[cls].books.allocs);
+      tm_size_row *out = &rows[bucket_of(sizes[cls])];
+      out->allocs_total += allocs;
+      out->allocated_bytes_total += allocs * sizes[cls];
+    }
+  rows[TM_SIZE_BUCKETS - 1].allocs_total += tm__counter_read(&row->books.large_allocs);
+  rows[TM_SIZE_BUCKETS - 1].allocated_bytes_total +=
+      tm__counter_read(&row->books.large_alloc_bytes);
+}
+
+int tm_size_stats_read(const tm_heap *heap, tm_size_row rows[TM_SIZE_BUCKETS])
+{
+  if (!heap || !rows)
+    return TM_EINVAL;
+  memset(rows, 0, TM_SIZE_BUCKETS * sizeof rows[0]);
+  for (unsigned i = 0; i < TM_SIZE_BUCKETS; i++)
+    rows[i].up_to_bytes = i + 1 < TM_SIZE_BUCKETS ? UINT64_C(16) << i : UINT64_MAX;
+  for (const tm__shard *s = newest_of(heap); s; s = s->next)
+    for (unsigned pool = 0; pool < atomic_load(&heap->pool_count); pool++)
+      if (row_of(s, pool))
+        add_sizes(sizes_of(heap, pool), row_of(s, pool), rows);
+  return 0;
+}

@@ -74,6 +74,26 @@ static void emit_tags(tm__emit *e, const tm_heap *heap)
   }
 }
 
+static void emit_sizes(tm__emit *e, const tm_heap *heap)
+{
+  tm_size_row rows[TM_SIZE_BUCKETS];
+  (void)tm_size_stats_read(heap, rows);
+  for (size_t i = 0; i < TM_SIZE_BUCKETS; i++) {
+    bool first = true;
+    tm__emit_text(e, i ? ",{" : "{");
+    tm__emit_key(e, &first, "up_to_bytes");
+    if (rows[i].up_to_bytes == UINT64_MAX)
+      tm__emit_text(e, "null");
+    else
+      tm__emit_u64(e, rows[i].up_to_bytes);
+    tm__emit_key(e, &first, "allocs_total");
+    tm__emit_u64(e, rows[i].allocs_total);
+    tm__emit_key(e, &first, "allocated_bytes_total");
+    tm__emit_u64(e, rows[i].allocated_bytes_total);
+    tm__emit_char(e, '}');
+  }
+}
+
 static void emit_action(tm__emit *e, const tm_action_row *row)
 {
   bool first = true;
@@ -129,6 +149,8 @@ size_t tm_stats_json(const tm_heap *heap, char *buffer, size_t capacity)
   emit_pools(&e, heap);
   tm__emit_text(&e, "],\"tags\":[");
   emit_tags(&e, heap);
+  tm__emit_text(&e, "],\"sizes\":[");
+  emit_sizes(&e, heap);
   tm__emit_text(&e, "],\"actions\":{");
   emit_actions(&e, heap);
   tm__emit_char(&e, '}');

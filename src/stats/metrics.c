@@ -148,7 +148,7 @@ static void pool_family(tm__metrics *m, tm__heap_views *views, const tm__field *
     pool_samples(m, view, field);
 }
 
-/* ---- Tags, process -------------------------------------------------------------------------- */
+/* ---- Tags, sizes, process -------------------------------------------------------------------------- */
 
 static void tag_family(tm__metrics *m, tm__heap_views *views)
 {
@@ -163,6 +163,51 @@ static void tag_family(tm__metrics *m, tm__heap_views *views)
       tm__sample_i64(m, row.informed_bytes);
     }
   }
+}
+
+/* The bounds of tm_size_row, as OpenMetrics wants them. */
+static const char *bound_text(char text[32], uint64_t bytes)
+{
+  tm__emit e;
+  tm__emit_init(&e, text, 32);
+  if (bytes == UINT64_MAX) {
+    tm__emit_text(&e, "+Inf");
+  } else {
+    tm__emit_u64(&e, bytes);
+    tm__emit_text(&e, ".0");
+  }
+  (void)tm__emit_end(&e);
+  return text;
+}
+
+static void size_samples(tm__metrics *m, const tm__heap_view *view)
+{
+  tm_size_row rows[TM_SIZE_BUCKETS];
+  uint64_t count = 0, bytes = 0;
+  char text[32];
+  (void)tm_size_stats_read(view->heap, rows);
+  for (size_t i = 0; i < TM_SIZE_BUCKETS; i++) {
+    count += rows[i].allocs_total;
+    bytes += rows[i].allocated_bytes_total;
+    tm__sample(m, "_bucket");
+    tm__label(m, "heap", view->label);
+    tm__label(m, "le", bound_text(text, rows[i].up_to_bytes));
+    tm__sample_u64(m, count);
+  }
+  tm__sample(m, "_sum");
+  tm__label(m, "heap", view->label);
+  tm__sample_u64(m, bytes);
+  tm__sample(m, "_count");
+  tm__label(m, "heap", view->label);
+  tm__sample_u64(m, count);
+}
+
+static void size_family(tm__metrics *m, tm__heap_views *views)
+{
+  tm__family(m, "tidemark_allocation_size_bytes", "histogram", "blocks allocated, by usable size");
+  const tm__heap_view *view;
+  for (size_t i = 0; (view = tm__heap_view_at(views, i)); i++)
+    size_samples(m, view);
 }
 
 static void process_families(tm__metrics *m)
@@ -197,6 +242,7 @@ size_t tm_stats_metrics(tm_text_format format, char *buffer, size_t capacity)
     if (f->in_pools)
       pool_family(&m, &views, f);
   tag_family(&m, &views);
+  size_family(&m, &views);
   tm__metrics_actions(&m, &views);
   tm__metrics_group(&m, &views);
   process_families(&m);

@@ -323,6 +323,39 @@ static void traffic_with_the_os_adds_up(void **state)
   shadow_drop(&s.shadow);
 }
 
+/* ---- By size -------------------------------------------------------------------------------- */
+
+/* Each block stands in the row of its usable size, whatever becomes of it. */
+static void allocations_by_size(void **state)
+{
+  static const size_t sizes[] = {1, 16, 17, 32, 33, 100, 1000, 5000, 40000, 65536, 65537, 1 << 20};
+  tm_size_row rows[TM_SIZE_BUCKETS], wanted[TM_SIZE_BUCKETS] = {0};
+  uint64_t blocks = 0, bytes = 0;
+  (void)state;
+  for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    void *p = tm_malloc(heap, i % 2 ? TM_OBJ : TM_RAW, sizes[i]);
+    size_t usable = tm_usable_size(p), row = 0;
+    while (row + 1 < TM_SIZE_BUCKETS && usable > (UINT64_C(16) << row))
+      row++;
+    wanted[row].allocs_total++;
+    wanted[row].allocated_bytes_total += usable;
+    tm_free(heap, i % 2 ? TM_OBJ : TM_RAW, p);
+  }
+  assert_int_equal(tm_size_stats_read(heap, rows), 0);
+  for (size_t i = 0; i < TM_SIZE_BUCKETS; i++) {
+    assert_int_equal(rows[i].up_to_bytes, i + 1 < TM_SIZE_BUCKETS ? UINT64_C(16) << i : UINT64_MAX);
+    assert_int_equal(rows[i].allocs_total, wanted[i].allocs_total);
+    assert_int_equal(rows[i].allocated_bytes_total, wanted[i].allocated_bytes_total);
+    blocks += rows[i].allocs_total;
+    bytes += rows[i].allocated_bytes_total;
+  }
+  tm_stats stats = books_stats(heap);
+  assert_int_equal(blocks, stats.allocs_total);
+  assert_int_equal(bytes, stats.allocated_bytes_total); /* nothing was resized */
+  assert_int_equal(tm_size_stats_read(NULL, rows), TM_EINVAL);
+  assert_int_equal(tm_size_stats_read(heap, NULL), TM_EINVAL);
+}
+
 #define ON_A_HEAP(test) cmocka_unit_test_setup_teardown(test, new_heap, close_heap)
 
 int main(void)
@@ -345,6 +378,7 @@ int main(void)
       ON_A_HEAP(the_peak_can_start_again),
       ON_A_HEAP(informing_raises_the_peak),
       ON_A_HEAP(traffic_with_the_os_adds_up),
+      ON_A_HEAP(allocations_by_size),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

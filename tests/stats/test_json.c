@@ -75,6 +75,20 @@ static void every_field_has_its_value(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
+static void allocations_by_size(void **state)
+{
+  tm_heap *heap = new_heap("sizes");
+  (void)state;
+  void *small = tm_malloc(heap, TM_OBJ, 16), *large = tm_malloc(heap, TM_RAW, 100000);
+  const char *json = json_of(heap);
+  assert_non_null(strstr(json, "\"sizes\":[{\"up_to_bytes\":16,\"allocs_total\":1,"
+                               "\"allocated_bytes_total\":16},{\"up_to_bytes\":32,"));
+  assert_non_null(strstr(json, "{\"up_to_bytes\":null,\"allocs_total\":1,"));
+  tm_free(heap, TM_OBJ, small);
+  tm_free(heap, TM_RAW, large);
+  assert_int_equal(tm_heap_close(heap), 0);
+}
+
 static void rows_of_pools_and_tags(void **state)
 {
   tm_heap *heap = new_heap("rows");
@@ -205,10 +219,10 @@ static void reading_changes_no_footprint(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_field_has_its_value),    cmocka_unit_test(rows_of_pools_and_tags),
-      cmocka_unit_test(the_group_of_a_heap),          cmocka_unit_test(actions_by_kind),
-      cmocka_unit_test(cuts_to_any_capacity),         cmocka_unit_test(names_of_any_bytes),
-      cmocka_unit_test(reading_changes_no_footprint),
+      cmocka_unit_test(every_field_has_its_value), cmocka_unit_test(allocations_by_size),
+      cmocka_unit_test(rows_of_pools_and_tags),    cmocka_unit_test(the_group_of_a_heap),
+      cmocka_unit_test(actions_by_kind),           cmocka_unit_test(cuts_to_any_capacity),
+      cmocka_unit_test(names_of_any_bytes),        cmocka_unit_test(reading_changes_no_footprint),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

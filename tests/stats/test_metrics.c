@@ -254,6 +254,30 @@ static void promtool_accepts(void **state)
   assert_int_equal(tm_heap_close(heap), 0);
 }
 
+static void sizes_are_a_histogram(void **state)
+{
+  tm_heap *heap = new_heap("sizes");
+  (void)state;
+  void *blocks[] = {tm_malloc(heap, TM_OBJ, 16), tm_malloc(heap, TM_OBJ, 30),
+                    tm_malloc(heap, TM_RAW, 100000)};
+  metrics(TM_TEXT_OPENMETRICS);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_bucket{heap=\"sizes\",le=\"16.0\"}"),
+                   1);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_bucket{heap=\"sizes\",le=\"32.0\"}"),
+                   2);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_bucket{heap=\"sizes\",le=\"65536.0\"}"),
+                   2);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_bucket{heap=\"sizes\",le=\"+Inf\"}"),
+                   3);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_count{heap=\"sizes\"}"), 3);
+  assert_int_equal(value_of("tidemark_allocation_size_bytes_sum{heap=\"sizes\"}"),
+                   (int64_t)(48 + tm_usable_size(blocks[2])));
+  tm_free(heap, TM_OBJ, blocks[0]);
+  tm_free(heap, TM_OBJ, blocks[1]);
+  tm_free(heap, TM_RAW, blocks[2]);
+  assert_int_equal(tm_heap_close(heap), 0);
+}
+
 int main(void)
 {
   tm_heap *heap = tm_heap_default();
@@ -266,6 +290,7 @@ int main(void)
       cmocka_unit_test(equal_names_get_labels_of_their_own),
       cmocka_unit_test(many_heaps),
       cmocka_unit_test(cuts_to_any_capacity),
+      cmocka_unit_test(sizes_are_a_histogram),
       cmocka_unit_test(promtool_accepts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
