@@ -148,7 +148,7 @@ static void pool_family(tm__metrics *m, tm__heap_views *views, const tm__field *
     pool_samples(m, view, field);
 }
 
-/* ---- Tags, sizes, process -------------------------------------------------------------------------- */
+/* ---- Tags, sizes, process ------------------------------------------------------------------- */
 
 static void tag_family(tm__metrics *m, tm__heap_views *views)
 {
