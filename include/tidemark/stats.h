@@ -99,9 +99,9 @@ TM_API tm_heap *tm_heap_at(size_t index);
 /*
  * The snapshot of a heap as one JSON object: {"name", the fields of fields.def, "pools": [...],
  * "tags": [...], "sizes": [...], "actions": {...}}, and "group": {...} iff it is in one (group.h).
- * Writes at most `capacity` bytes including the final NUL and returns the length that the whole text
- * has without it: when that is >= capacity, the buffer was too short and holds a cut text. Allocates
- * nothing.
+ * Writes at most `capacity` bytes including the final NUL and returns the length that the whole
+ * text has without it: when that is >= capacity, the buffer was too short and holds a cut text.
+ * Allocates nothing.
  */
 TM_API size_t tm_stats_json(const tm_heap *heap, char *buffer, size_t capacity);
 

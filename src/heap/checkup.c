@@ -27,10 +27,10 @@ static void read_process(tm_checkup *out)
 {
   char text[128];
   const char *at = text;
-  uint64_t pages;
+  uint64_t all, resident;
   tm__file_read("/proc/self/statm", text, sizeof text);
-  if (tm__number_read(&at, &pages) && tm__number_read(&at, &pages)) /* the second one */
-    out->resident_bytes = pages * TM_OS_PAGE;
+  if (tm__number_read(&at, &all) && tm__number_read(&at, &resident))
+    out->resident_bytes = resident * TM_OS_PAGE;
 }
 
 static void read_group(tm_checkup *out)
