@@ -168,9 +168,8 @@ static void client_that_reads_bytewise_is_dropped(void **state)
   int fd = stream_small();
   while (s->monitor.inner->cost.timeouts == 0 && uv_hrtime() < begin + 20000000000u) {
     char byte;
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
     turn(s);
-    (void)poll(&ready, 1, 1);
+    (void)poll(NULL, 0, 1); /* at most a thousand bytes a second, whatever the machine */
     (void)recv(fd, &byte, 1, MSG_DONTWAIT);
   }
   assert_int_equal(s->monitor.inner->cost.timeouts, 1);

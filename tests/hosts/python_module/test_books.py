@@ -20,7 +20,7 @@ class Stats(module.Case):
         self.assertRan(run)
         stats = json.loads(run.out)
         self.assertEqual(set(declared()) - set(stats), set())
-        self.assertEqual(set(stats) - set(declared()), {"name", "pools", "tags", "actions"})
+        self.assertEqual(set(stats) - set(declared()), {"name", "pools", "sizes", "tags", "actions"})
         self.assertLessEqual({"raw", "mem", "obj", "c"}, {pool["name"] for pool in stats["pools"]})
         self.assertEqual(stats["name"], "default")
 

@@ -78,6 +78,7 @@ class Stub(module.Case):
         self.assertEqual(keys("Stats") - {"group"}, set(stats))
         self.assertEqual(keys("Event"), set(event))
         self.assertEqual(keys("Pool"), set(stats["pools"][0]))
+        self.assertEqual(keys("SizeRow"), set(stats["sizes"][0]))
         self.assertEqual(keys("Tag"), set(stats["tags"][0]))
         self.assertEqual(keys("Action"), set(stats["actions"]["full"]))
 

@@ -29,6 +29,11 @@ class Action(TypedDict):
     suppressed_total: Dict[str, int]
     duration_histogram: List[int]
 
+class SizeRow(TypedDict):
+    up_to_bytes: Optional[int]
+    allocs_total: int
+    allocated_bytes_total: int
+
 class Stats(TypedDict, total=False):
     name: str
     live_bytes: int
@@ -64,6 +69,7 @@ class Stats(TypedDict, total=False):
     crossings_lost_total: int
     pending_since: int
     pools: List[Pool]
+    sizes: List[SizeRow]
     tags: List[Tag]
     actions: Dict[str, Action]
     group: Dict[str, Any]
