@@ -122,6 +122,8 @@ void tm__tables_describe(const tm__sample *sample, const tm__owner *owner, const
 {
   tm__table_set *t = &tm__tables;
   tm__sample *made = tm__tables_find(sample->address);
+  if (!made)
+    return; /* it was not added: there is nothing to tell of */
   uint32_t site = site_of(stack, owner_index(owner));
   t->taken++;
   t->cut += stack->cut;
