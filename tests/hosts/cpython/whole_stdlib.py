@@ -18,7 +18,7 @@ LEFT_OUT = ("test_ensurepip", "test_venv", "test_distutils", "test_lib2to3", "te
 def main():
     python = test_stdlib.interpreter()
     differences, count, stock, mine = test_stdlib.compare(python, LEFT_OUT, "-x")
-    again = sorted({name.split(".")[1] for name, _, _ in differences if name.startswith("test.")})
+    again = test_stdlib.modules(differences)
     if again:  # some cases mind a busy machine, and the two arms share one
         print("differed at first:", *differences, sep="\n  ")
         differences, _, stock, mine = test_stdlib.compare(python, again)
