@@ -1,10 +1,12 @@
 """Runs clang-tidy on the C files of a build and remembers what was clean.
 
-    tidy.py BUILD FOLDER...
+    tidy.py [--deep] BUILD FOLDER...
 
 Takes the files below the FOLDERs from BUILD/compile_commands.json. A file whose preprocessed text,
 rules and clang-tidy are what they were when it was clean is not looked at again: the marks lie in
-BUILD/tidy. Prints findings and one line of summary; ends with 1 iff there was a finding.
+BUILD/tidy. The analyzer follows a function's paths up to a budget, with --deep to its own, which
+takes five times as long. Prints findings and one line of summary; ends with 1 iff there was a
+finding.
 """
 import hashlib
 import json
@@ -23,6 +25,9 @@ TIDY, CLANG = "clang-tidy-14", "clang-14"
 LENIENT = "--checks=-clang-analyzer-*,-readability-function-size,-bugprone-macro-parentheses," \
     "-bugprone-branch-clone"
 
+
+# Of states that the analyzer visits in a function; its own budget is 225,000.
+BUDGET = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=20000"]
 
 # gcc may have built it; clang does not know these.
 GCC_ONLY = ("-mstringop-strategy=",)
@@ -51,10 +56,10 @@ def fingerprint(path, arguments, rules):
     return digest.hexdigest() if run.returncode == 0 else None
 
 
-def look(path, arguments, mark):
+def look(path, arguments, mark, budget):
     """(clean, what was found)"""
     lenient = [] if path.is_relative_to(ROOT / "src") else [LENIENT]
-    run = subprocess.run([TIDY, "--quiet", *lenient, str(path), "--", *arguments],
+    run = subprocess.run([TIDY, "--quiet", *lenient, str(path), "--", *arguments, *budget],
                          capture_output=True, text=True)
     noise = ("warnings generated", "Suppressed", "Use -header-filter", "warnings treated as errors")
     lines = [line for line in (run.stdout + run.stderr).splitlines()
@@ -65,11 +70,13 @@ def look(path, arguments, mark):
 
 
 def main():
-    build, folders = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    deep = sys.argv[1:2] == ["--deep"]
+    arguments = sys.argv[2:] if deep else sys.argv[1:]
+    build, folders = Path(arguments[0]).resolve(), arguments[1:]
     marks = build / "tidy"
     marks.mkdir(exist_ok=True)
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    rules = version + (ROOT / ".clang-tidy").read_bytes() + LENIENT.encode()
+    rules = version + (ROOT / ".clang-tidy").read_bytes() + LENIENT.encode() + b"deep" * deep
     files = commands(build, folders)
     if not files:
         print("clang-tidy: there is no file to look at", file=sys.stderr)
@@ -80,7 +87,7 @@ def main():
         todo = [(path, arguments, marks / key if key else None)
                 for (path, arguments), key in zip(files.items(), prints)
                 if not key or not (marks / key).exists()]
-        results = list(pool.map(lambda item: look(*item), todo))
+        results = list(pool.map(lambda item: look(*item, [] if deep else BUDGET), todo))
     bad = [text for clean, text in results if not clean]
     for text in bad:
         print(text)
