@@ -64,8 +64,11 @@ void tm__stack_take(tm__stack *stack)
 {
   void *found[TM__STACK_FRAMES + OURS + 1];
   bool usable = atomic_load_explicit(&ready, memory_order_acquire);
-  int count = usable ? backtrace(found, (int)TM_ARRAY_LEN(found)) : 0, first = 1;
-  /* frame 0 is this function */
+  int count = usable ? backtrace(found, (int)TM_ARRAY_LEN(found)) : 0, first = 0;
+  /* From our caller on. Before it stands this function, and a sanitizer's between it and the C
+   * library's. */
+  for (int i = 0; i < count && !first; i++)
+    first = found[i] == __builtin_return_address(0) ? i : 0;
   while (first < count && (uintptr_t)found[first] - ours_begin < ours_end - ours_begin)
     first++;
   stack->depth = 0;

@@ -233,7 +233,8 @@ static bool outside(const patient *p, tm_finding *f)
 {
   const tm_checkup *c = p->now;
   uint64_t unknown = above(c->resident_bytes, c->known_bytes);
-  if (!c->first || !passes(f->id, c->resident_bytes, c->known_bytes, unknown))
+  uint64_t known = c->known_bytes ? c->known_bytes : 1; /* heaps that hold nothing know nothing */
+  if (!c->first || !passes(f->id, c->resident_bytes, known, unknown))
     return false;
   f->level = TM_LEVEL_WARNING;
   f->heap[0] = 0;

@@ -195,7 +195,8 @@ static void memory_outside_is_found(void **state)
     map[i] = 1;
   assert_non_null(finding_now(tm_heap_at(0), TM_FINDING_OUTSIDE));
   tm_inform(heap, "map", BYTES);
-  assert_null(finding_now(tm_heap_at(0), TM_FINDING_OUTSIDE));
+  if (!TEST_SANITIZED) /* those have memory of their own, that no heap knows of */
+    assert_null(finding_now(tm_heap_at(0), TM_FINDING_OUTSIDE));
   tm_inform(heap, "map", -(int64_t)BYTES);
   assert_int_equal(munmap(map, BYTES), 0);
 }

@@ -213,6 +213,8 @@ static void memory_that_no_heap_knows(void **state)
   now->resident_bytes = 147 * MIB;
   assert_null(seen(TM_FINDING_OUTSIDE, HISTORY));
   now->resident_bytes = 1000 * MIB;
+  now->known_bytes = 0; /* regression: heaps that held nothing hid it */
+  assert_level(TM_FINDING_OUTSIDE, TM_LEVEL_WARNING);
   now->first = 0; /* said once per process */
   assert_null(seen(TM_FINDING_OUTSIDE, HISTORY));
 }
