@@ -24,5 +24,8 @@ TM_HIDDEN const char *tm__help_view(const char *command);
 
 /* Prints text to standard output, all of it or a complaint. */
 TM_HIDDEN int tm__print(const char *text, tm__complaint *complaint);
+/* Writes text into the file that `option` named, all of it or a complaint. */
+TM_HIDDEN int tm__write(const char *option, const char *path, const char *text,
+                        tm__complaint *complaint);
 
 #endif

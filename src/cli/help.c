@@ -141,6 +141,21 @@ int tm__print(const char *text, tm__complaint *complaint)
                       strerror(errno));
 }
 
+int tm__write(const char *option, const char *path, const char *text, tm__complaint *complaint)
+{
+  FILE *out = fopen(path, "we");
+  bool written = out && fputs(text, out) != EOF;
+  int error = errno;
+  if (out && fclose(out) != 0 && written) {
+    written = false;
+    error = errno;
+  }
+  if (written)
+    return 0;
+  return tm__complain(complaint, TM_EXIT_FAILED, "%s: cannot write '%s': %s", option, path,
+                      strerror(error));
+}
+
 int tm__help_print(const char *command, tm__complaint *complaint)
 {
   if (!command || strcmp(command, "help") == 0)

@@ -128,18 +128,9 @@ static int write_plot(const tm__replay *replay, const char *path, tm__complaint 
   char *text = text_of(tm__replay_plot, replay);
   if (!text)
     return tm__complain(complaint, TM_EXIT_FAILED, "there is no memory for the drawing");
-  FILE *out = fopen(path, "we");
-  bool written = out && fputs(text, out) != EOF;
-  int error = errno;
-  if (out && fclose(out) != 0 && written) {
-    written = false;
-    error = errno;
-  }
+  int result = tm__write("--plot", path, text, complaint);
   free(text);
-  if (!written)
-    return tm__complain(complaint, TM_EXIT_FAILED, "--plot: cannot write '%s': %s", path,
-                        strerror(error));
-  return 0;
+  return result;
 }
 
 /* ---- The command ----------------------------------------------------------------------------- */

@@ -11,24 +11,6 @@ enum { NAME = 24, COUNT = 9, SIZE = 12 };
 
 /* ---- Columns --------------------------------------------------------------------------------- */
 
-static void pad(tm__emit *e, size_t from, size_t to)
-{
-  for (; from < to; from++)
-    tm__emit_char(e, ' ');
-}
-
-static void left(tm__emit *e, const char *text, size_t width)
-{
-  tm__emit_text(e, text);
-  pad(e, strlen(text), width);
-}
-
-static void right(tm__emit *e, const char *text, size_t width)
-{
-  pad(e, strlen(text), width);
-  tm__emit_text(e, text);
-}
-
 static void count_column(tm__emit *e, uint64_t count)
 {
   char text[24];
@@ -36,21 +18,21 @@ static void count_column(tm__emit *e, uint64_t count)
   tm__emit_init(&number, text, sizeof text);
   tm__emit_u64(&number, count);
   (void)tm__emit_end(&number);
-  right(e, text, COUNT);
+  tm__emit_right(e, text, COUNT);
 }
 
 static void size_column(tm__emit *e, uint64_t bytes)
 {
   char text[24];
   (void)tm__size_format(bytes, text, sizeof text);
-  right(e, text, SIZE);
+  tm__emit_right(e, text, SIZE);
 }
 
 static void time_column(tm__emit *e, uint64_t ns)
 {
   char text[32];
   (void)tm__time_format(ns, text, sizeof text);
-  right(e, text, SIZE);
+  tm__emit_right(e, text, SIZE);
 }
 
 /* A part of the time, in tenths of a percent. */
@@ -66,7 +48,7 @@ static void share_column(tm__emit *e, uint64_t part_ns, uint64_t whole_ns)
   tm__emit_u64(&number, per_mille % 10);
   tm__emit_text(&number, " %");
   (void)tm__emit_end(&number);
-  right(e, text, COUNT);
+  tm__emit_right(e, text, COUNT);
 }
 
 static uint64_t other_runs(const tm__tally *t)
@@ -78,14 +60,14 @@ static uint64_t other_runs(const tm__tally *t)
 
 static void emit_heading(tm__emit *e)
 {
-  left(e, "", NAME + 2);
-  right(e, "minor", COUNT);
-  right(e, "full", COUNT);
-  right(e, "other", COUNT);
-  right(e, "collecting", SIZE);
-  right(e, "share", COUNT);
-  right(e, "peak", SIZE);
-  right(e, "above soft", SIZE);
+  tm__emit_left(e, "", NAME + 2);
+  tm__emit_right(e, "minor", COUNT);
+  tm__emit_right(e, "full", COUNT);
+  tm__emit_right(e, "other", COUNT);
+  tm__emit_right(e, "collecting", SIZE);
+  tm__emit_right(e, "share", COUNT);
+  tm__emit_right(e, "peak", SIZE);
+  tm__emit_right(e, "above soft", SIZE);
   tm__emit_char(e, '\n');
 }
 
@@ -95,7 +77,7 @@ static void emit_row(tm__emit *e, const tm__replay_row *row, const char *name, c
   uint64_t busy_ns = tm__tally_busy_ns(t);
   tm__emit_char(e, mark);
   tm__emit_char(e, ' ');
-  left(e, name, NAME);
+  tm__emit_left(e, name, NAME);
   count_column(e, t->runs[TM_COLLECT_MINOR]);
   count_column(e, t->runs[TM_COLLECT]);
   count_column(e, other_runs(t));
@@ -105,7 +87,7 @@ static void emit_row(tm__emit *e, const tm__replay_row *row, const char *name, c
   if (row->soft_bytes)
     time_column(e, t->above_soft_ns);
   else
-    right(e, "-", SIZE);
+    tm__emit_right(e, "-", SIZE);
   tm__emit_char(e, '\n');
 }
 

@@ -145,21 +145,6 @@ size_t tm__story_text(const tm__story *story, const char *file, char *buffer, si
 
 /* ---- The command ---------------------------------------------------------------------------- */
 
-static int write_file(const char *path, const char *text, tm__complaint *complaint)
-{
-  FILE *out = fopen(path, "we");
-  bool written = out && fputs(text, out) != EOF;
-  int error = errno;
-  if (out && fclose(out) != 0 && written) {
-    written = false;
-    error = errno;
-  }
-  if (written)
-    return 0;
-  return tm__complain(complaint, TM_EXIT_FAILED, "--html: cannot write '%s': %s", path,
-                      strerror(error));
-}
-
 static int tell(const tm__tape *tape, const report_options *options, tm__complaint *complaint)
 {
   static tm__story story; /* large */
@@ -171,8 +156,8 @@ static int tell(const tm__tape *tape, const report_options *options, tm__complai
   if (!text)
     return tm__complain(complaint, TM_EXIT_FAILED, "there is no memory for the report");
   (void)fn(&story, options->file, text, capacity);
-  int result =
-      options->output ? write_file(options->output, text, complaint) : tm__print(text, complaint);
+  int result = options->output ? tm__write("--html", options->output, text, complaint)
+                               : tm__print(text, complaint);
   free(text);
   return result;
 }

@@ -8,18 +8,11 @@
 
 enum { STACKS = 10, FRAMES = 12, NUMBER = 12 };
 
-static void right(tm__emit *e, const char *text, size_t width)
-{
-  for (size_t length = strlen(text); length < width; length++)
-    tm__emit_char(e, ' ');
-  tm__emit_text(e, text);
-}
-
 static void emit_size(tm__emit *e, uint64_t bytes, size_t width)
 {
   char text[24];
   (void)tm__size_format(bytes, text, sizeof text);
-  right(e, text, width);
+  tm__emit_right(e, text, width);
 }
 
 static void emit_blocks(tm__emit *e, uint64_t blocks)
@@ -82,7 +75,7 @@ static void emit_stack(tm__emit *e, const tm__view *view, const tm__view_row *ro
   shown = shown < FRAMES ? shown : FRAMES;
   for (uint32_t i = skip; i < skip + shown; i++) {
     tm__place_text(&view->places[tm__view_place(view, tm__view_frame(site, i))], text, sizeof text);
-    right(e, "", NUMBER + 4);
+    tm__emit_right(e, "", NUMBER + 4);
     tm__emit_text(e, text);
     tm__emit_char(e, '\n');
   }

@@ -38,6 +38,24 @@ void tm__emit_text(tm__emit *e, const char *text)
   tm__emit_bytes(e, text, strlen(text));
 }
 
+static void pad(tm__emit *e, size_t from, size_t to)
+{
+  for (; from < to; from++)
+    tm__emit_char(e, ' ');
+}
+
+void tm__emit_left(tm__emit *e, const char *text, size_t width)
+{
+  tm__emit_text(e, text);
+  pad(e, strlen(text), width);
+}
+
+void tm__emit_right(tm__emit *e, const char *text, size_t width)
+{
+  pad(e, strlen(text), width);
+  tm__emit_text(e, text);
+}
+
 /* ---- Numbers -------------------------------------------------------------------------------- */
 
 void tm__emit_u64(tm__emit *e, uint64_t value)

@@ -26,6 +26,9 @@ TM_HIDDEN size_t tm__emit_end(tm__emit *e);
 TM_HIDDEN void tm__emit_char(tm__emit *e, char c);
 TM_HIDDEN void tm__emit_bytes(tm__emit *e, const char *bytes, size_t count);
 TM_HIDDEN void tm__emit_text(tm__emit *e, const char *text); /* as it is */
+/* Text in a column of at least `width` characters, against its left or right edge. */
+TM_HIDDEN void tm__emit_left(tm__emit *e, const char *text, size_t width);
+TM_HIDDEN void tm__emit_right(tm__emit *e, const char *text, size_t width);
 TM_HIDDEN void tm__emit_u64(tm__emit *e, uint64_t value);
 TM_HIDDEN void tm__emit_i64(tm__emit *e, int64_t value);
 /* Nanoseconds as seconds: "0", "1.5", "0.000000001". */

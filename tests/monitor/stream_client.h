@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "monitor/connection.h"
+#include "monitor/inner.h"
+#include "monitor/sampler.h"
+
 typedef struct stream_client {
   int fd;
   bool ended; /* the server closed or reset it */
@@ -51,6 +55,13 @@ static inline int stream_count(const stream_client *client, const char *part)
   for (const char *at = client->text; (at = strstr(at, part)); at++)
     count++;
   return count;
+}
+
+/* What the monitor does once a second. */
+static inline void stream_sample(served *s)
+{
+  tm__sample_take(s->monitor.inner);
+  tm__connections_stream(s->monitor.inner);
 }
 
 /* Listens until `part` came `count` times. */

@@ -28,12 +28,6 @@ static int stop(void **state)
   return 0;
 }
 
-static void sample_and_tell(void)
-{
-  tm__sample_take(s->monitor.inner);
-  tm__connections_stream(s->monitor.inner);
-}
-
 /* Every "data: " is one line of JSON, and every event ends with an empty line. */
 static void assert_events_sound(const stream_client *client)
 {
@@ -64,7 +58,7 @@ static void says_who_it_is_and_what_it_sees(void **state)
   assert_true(said_ns <= now_ns && said_ns + 60000000000u > now_ns);
   assert_true(stream_member(client, "hello", "unix_ms") / 1000 + 60 > (uint64_t)time(NULL));
   void *block = tm_malloc(heap, TM_OBJ, 777777);
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: books\n", 2);
   tm_stats stats;
   tm_stats_init(&stats);
@@ -89,7 +83,7 @@ static void rates(void **state)
   stream_until(s, client, "event: sample\n", 1);
   assert_null(strstr(client->text, "allocated_bytes_per_s")); /* there was none before */
   tm_free(tm_heap_default(), TM_MEM, tm_malloc(tm_heap_default(), TM_MEM, 1000000));
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: sample\n", 2);
   while (tm_monitor_sample_read(&s->monitor, 0, &cursor, &now) == 1 && now.sequence < 2)
     before = now;
@@ -137,7 +131,7 @@ static void goes_on_after_the_last_event_that_was_heard(void **state)
   stream_client *client = stream_open(s, "");
   for (int i = 1; i <= 10; i++) {
     stream_until(s, client, "\nevent: sample\n", i);
-    sample_and_tell();
+    stream_sample(s);
   }
   stream_until(s, client, "\nevent: sample\n", 11);
   resumed(client, id_number(client, 0));
@@ -152,8 +146,8 @@ static void strange_ids_start_from_the_beginning(void **state)
   static const char *const ids[] = {
       "", "x", "12x", "-1", "99999999999999999999999999999999999", "18446744073709551615", "1 2"};
   (void)state;
-  sample_and_tell();
-  sample_and_tell();
+  stream_sample(s);
+  stream_sample(s);
   for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
     char more[128];
     snprintf(more, sizeof more, "Last-Event-ID: %s\r\n", ids[i]);
@@ -225,14 +219,14 @@ static void decisions_come_as_in_the_log(void **state)
   int decisions = stream_count(client, "event: decision\n");
   assert_int_equal(stream_count(client, "event: action\n"), 0);
   tm_heap *heap = heap_that_collected();
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: books\n", 2);
   assert_int_equal(stream_count(client, "event: action\n"), 1);
   assert_true(stream_count(client, "event: decision\n") >= decisions);
   assert_non_null(strstr(strstr(client->text, "event: action"), "\"verdict\":\"fired\""));
   uint64_t before = stream_member(client, "action", "footprint_before_bytes");
   assert_true(before - stream_member(client, "action", "footprint_after_bytes") >= 3 << 20);
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: books\n", 3);
   assert_int_equal(stream_count(client, "event: action\n"), 1); /* once */
   assert_events_sound(client);
@@ -260,7 +254,7 @@ static void decisions_after_a_break(void **state)
     stream->decided_ns = (uint64_t)((int64_t)decided_ns + cases[i].later_ns);
     memset(stream->logs, 0, sizeof stream->logs);
     int before = stream_count(client, "event: action\n");
-    sample_and_tell();
+    stream_sample(s);
     stream_until(s, client, "event: books\n", 2);
     assert_int_equal(stream_count(client, "event: action\n") - before, cases[i].actions);
     stream_close(client);
@@ -277,14 +271,14 @@ static void heaps_come_and_go(void **state)
   stream_client *client = stream_open(s, "");
   for (int i = 1; i < 8; i++) {
     tm_heap *heap = heap_that_collected();
-    sample_and_tell();
+    stream_sample(s);
     stream_until(s, client, "event: books\n", i);
     assert_int_equal(stream_count(client, "event: action\n"), i); /* each has a log of its own */
     assert_int_equal(tm_heap_close(heap), 0);
     if (i % 2)
       tm__connections_stream(s->monitor.inner); /* the ring still has it */
   }
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: books\n", 8);
   assert_true(stream_count(client, "\"index\":1,") >= 6);
   assert_events_sound(client);
@@ -308,7 +302,7 @@ static void long_books_are_left_out(void **state)
   stream_client *client = stream_open(s, "");
   stream_until(s, client, "event: sample\n", 1);
   for (int i = 2; i < 6; i++) {
-    sample_and_tell();
+    stream_sample(s);
     stream_until(s, client, "event: sample\n", i);
   }
   assert_int_equal(stream_count(client, "event: books\n"), 0);

@@ -28,12 +28,6 @@ static int stop(void **state)
   return 0;
 }
 
-static void sample_and_tell(void)
-{
-  tm__sample_take(s->monitor.inner);
-  tm__connections_stream(s->monitor.inner);
-}
-
 static void turn_until_open(int n)
 {
   uint64_t end = wait_end();
@@ -79,7 +73,7 @@ static void four_at_a_time(void **state)
   assert_int_equal(streams_taken(), TM__STREAMS - 1);
   clients[1] = stream_open(s, "");
   stream_until(s, clients[1], "event: sample\n", 1);
-  sample_and_tell();
+  stream_sample(s);
   for (int i = 0; i < TM__STREAMS; i++) {
     stream_until(s, clients[i], "event: sample\n", 2);
     stream_close(clients[i]);
@@ -95,7 +89,7 @@ static void outlives_the_deadlines_of_requests(void **state)
   stream_until(s, client, "event: sample\n", 1);
   listen_for_ms(client, 600);
   assert_false(client->ended);
-  sample_and_tell();
+  stream_sample(s);
   stream_until(s, client, "event: sample\n", 2);
   assert_int_equal(s->monitor.inner->cost.timeouts, 0);
   stream_close(client);
@@ -199,7 +193,7 @@ static void stuck_client_costs_nothing(void **state)
   assert_true(rounds < 50);
   uint64_t piece = the_connection()->body_length;
   for (int i = 0; i < 100; i++) /* and its queue does not grow */
-    sample_and_tell();
+    stream_sample(s);
   assert_int_equal(the_connection()->body_length, piece);
   close(fd);
 }
@@ -249,7 +243,7 @@ static void clients_that_vanish(void **state)
       setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     stream_close(client);
     if (i % 5 == 0)
-      sample_and_tell();
+      stream_sample(s);
     turn_until_open(0);
   }
   assert_int_equal(streams_taken(), 0);

@@ -10,24 +10,14 @@ enum { LABEL = 20, NUMBER = 12 };
 
 /* ---- Columns -------------------------------------------------------------------------------- */
 
-static void pad(tm__emit *e, size_t from, size_t to)
-{
-  for (; from < to; from++)
-    tm__emit_char(e, ' ');
-}
-
 /* Cut, so that a long name of a host's pool does not push its numbers aside. */
 static void left(tm__emit *e, const char *text, size_t width)
 {
   size_t length = strlen(text);
-  tm__emit_bytes(e, text, length < width ? length : width);
-  pad(e, length, width);
-}
-
-static void right(tm__emit *e, const char *text, size_t width)
-{
-  pad(e, strlen(text), width);
-  tm__emit_text(e, text);
+  if (length < width)
+    tm__emit_left(e, text, width);
+  else
+    tm__emit_bytes(e, text, width);
 }
 
 static void emit_size(tm__emit *e, uint64_t bytes)
@@ -65,21 +55,21 @@ static void size_column(tm__emit *e, uint64_t bytes)
 {
   char text[24];
   tm__size_format(bytes, text, sizeof text);
-  right(e, text, NUMBER);
+  tm__emit_right(e, text, NUMBER);
 }
 
 static void count_column(tm__emit *e, uint64_t count)
 {
   char text[32];
   count_text(count, text);
-  right(e, text, NUMBER);
+  tm__emit_right(e, text, NUMBER);
 }
 
 static void time_column(tm__emit *e, uint64_t ns)
 {
   char text[32];
   tm__time_format(ns, text, sizeof text);
-  right(e, text, NUMBER);
+  tm__emit_right(e, text, NUMBER);
 }
 
 /* "1 block was", "7 blocks were": the word with its verb, for what is counted. */
@@ -193,10 +183,10 @@ static void emit_runs(tm__emit *e, const tm__facts *f)
   uint64_t spent_ns = 0;
   tm__emit_text(e, "  ");
   left(e, "what was done", LABEL);
-  right(e, "runs", NUMBER);
-  right(e, "freed", NUMBER);
-  right(e, "time", NUMBER);
-  right(e, "longest", NUMBER);
+  tm__emit_right(e, "runs", NUMBER);
+  tm__emit_right(e, "freed", NUMBER);
+  tm__emit_right(e, "time", NUMBER);
+  tm__emit_right(e, "longest", NUMBER);
   tm__emit_char(e, '\n');
   for (size_t i = 0; i < TM_HOOK_KIND_COUNT; i++) {
     const tm_action_row *row = &f->actions[i];
@@ -278,10 +268,10 @@ static void emit_pools(tm__emit *e, const tm__facts *f)
     return;
   tm__emit_text(e, "\n  ");
   left(e, "where the bytes are", LABEL);
-  right(e, "at exit", NUMBER);
-  right(e, "blocks", NUMBER);
-  right(e, "allocated", NUMBER);
-  right(e, "blocks", NUMBER);
+  tm__emit_right(e, "at exit", NUMBER);
+  tm__emit_right(e, "blocks", NUMBER);
+  tm__emit_right(e, "allocated", NUMBER);
+  tm__emit_right(e, "blocks", NUMBER);
   tm__emit_char(e, '\n');
   for (size_t i = 0; i < f->pool_count; i++) {
     const tm_pool_row *row = &f->pools[i];
