@@ -8,7 +8,7 @@ import report
 STOCK, TIDEMARK, HEAP_ONLY = "stock", "tidemark", "heap-only"
 # where a run goes that measures how little memory the program needs: see programs/python/command.py
 FLOOR = {STOCK: "stock-floor", TIDEMARK: "tidemark-floor"}
-FIELDS = (*report.FIELDS, "peak_pss_kib", "young", "full")
+FIELDS = (*report.FIELDS, "peak_pss_kib", "peak_footprint_kib", "young", "full")
 # what is worth a line of its own
 SLOWER, BIGGER, MUCH_GARBAGE = 1.03, 1.25, 1 / 8
 
@@ -26,21 +26,24 @@ def collections_of(results, name, arm):
 
 
 def speed_rows(results):
-    """Stock's medians; the ratios of both other arms to them; how often was collected."""
+    """Stock's medians; the ratios of both other arms to them, and of the fastest runs; how often
+    was collected."""
     names = of_kind(results, pysuite.SPEED)
-    rows = [["program", "stock, s", "CPU", "wall", "stock, MiB", "peak RSS", "heap only: CPU",
-             "peak RSS", "collections: stock", "tidemark"]]
-    ratios = ((TIDEMARK, "cpu"), (TIDEMARK, "wall"), (TIDEMARK, "rss"), (HEAP_ONLY, "cpu"),
-              (HEAP_ONLY, "rss"))
+    rows = [["program", "stock, s", "CPU", "fastest", "wall", "stock, MiB", "peak RSS",
+             "heap only: CPU", "fastest", "peak RSS", "collections: stock", "tidemark"]]
+    median = statistics.median
+    ratios = ((TIDEMARK, "cpu", median), (TIDEMARK, "cpu", min), (TIDEMARK, "wall", median),
+              (TIDEMARK, "rss", median), (HEAP_ONLY, "cpu", median), (HEAP_ONLY, "cpu", min),
+              (HEAP_ONLY, "rss", median))
     for name in names:
-        cells = [report.number(results.ratio(name, arm, STOCK, measure))
-                 for arm, measure in ratios]
-        rows.append([name, report.number(report.amount(results, name, STOCK, "cpu")), *cells[:2],
-                     report.number(report.amount(results, name, STOCK, "rss"), 1), *cells[2:],
+        cells = [report.number(results.ratio(name, arm, STOCK, measure, of))
+                 for arm, measure, of in ratios]
+        rows.append([name, report.number(report.amount(results, name, STOCK, "cpu")), *cells[:3],
+                     report.number(report.amount(results, name, STOCK, "rss"), 1), *cells[3:],
                      *(collections_of(results, name, arm) for arm in (STOCK, TIDEMARK))])
-    cells = [report.number(results.geometric_mean(arm, STOCK, measure, names), 3)
-             for arm, measure in ratios] if names else ["-"] * len(ratios)
-    rows.append(["geometric mean", "", *cells[:2], "", *cells[2:], "", ""])
+    cells = [report.number(results.geometric_mean(arm, STOCK, measure, names, of), 3)
+             for arm, measure, of in ratios] if names else ["-"] * len(ratios)
+    rows.append(["geometric mean", "", *cells[:3], "", *cells[3:], "", ""])
     return rows
 
 
@@ -75,22 +78,24 @@ def memory_rows(results):
     return rows
 
 
-def median_pss(results, name, arm):
+def median_peak(results, name, arm, field):
     """MiB of the whole tree of processes at its highest, or None."""
     runs = results.runs.get((name, arm))
-    return statistics.median(float(run["peak_pss_kib"]) / 1024 for run in runs) if runs else None
+    return statistics.median(float(run[field]) / 1024 for run in runs) if runs else None
 
 
 def prefork_rows(results):
     """The peak of all workers together, against their budget."""
     budget = float(results.head["budget_mib"])
-    rows = [["program", "budget, MiB", "stock, MiB", "/ budget", "tidemark, MiB", "/ budget", "CPU",
-             "wall"]]
+    rows = [["program", "budget, MiB", "stock: PSS, MiB", "/ budget", "tidemark: PSS, MiB",
+             "/ budget", "footprints, MiB", "/ budget", "CPU", "wall"]]
+    columns = ((STOCK, "peak_pss_kib"), (TIDEMARK, "peak_pss_kib"),
+               (TIDEMARK, "peak_footprint_kib"))
     for name in of_kind(results, pysuite.PREFORK):
         row = [name, report.number(budget, 0)]
-        for arm in (STOCK, TIDEMARK):
-            pss = median_pss(results, name, arm)
-            row += [report.number(pss, 1), report.number(pss and pss / budget)]
+        for arm, field in columns:
+            peak = median_peak(results, name, arm, field)
+            row += [report.number(peak, 1), report.number(peak and peak / budget)]
         rows.append(row + [report.number(results.ratio(name, TIDEMARK, STOCK, measure))
                            for measure in ("cpu", "wall")])
     return rows
@@ -120,5 +125,5 @@ def parts(results):
     """(title, rows) of the tables that there are."""
     tables = (("Programs: ratios to stock", speed_rows, pysuite.SPEED),
               ("Garbage in the peak", memory_rows, pysuite.MEMORY),
-              ("Forked workers: peak of the summed PSS", prefork_rows, pysuite.PREFORK))
+              ("Forked workers: peaks of the sum of all", prefork_rows, pysuite.PREFORK))
     return [(title, rows(results)) for title, rows, kind in tables if of_kind(results, kind)]

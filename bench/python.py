@@ -51,13 +51,26 @@ def arms_of(program, chosen):
     return [arm for arm in chosen if program.kind == pysuite.SPEED or arm != pyreport.HEAP_ONLY]
 
 
+def group_of(folder):
+    """The name of the group that forked workers share."""
+    return os.path.join(folder, "bench")
+
+
+def members_of(tools, program, folder):
+    """The function that reads who is in the program's group; nobody in that of other kinds."""
+    if program.kind != pysuite.PREFORK:
+        return list
+    build = os.path.dirname(os.path.dirname(tools.tidemark))
+    return group.Group(build, group_of(folder)).members
+
+
 def prefix(tools, arm, program, folder):
     """What stands before the interpreter."""
     if arm == pyreport.STOCK:
         return []
     options = ["--policy", "off"] if arm == pyreport.HEAP_ONLY else []
     if program.kind == pysuite.PREFORK:
-        options += ["--group", os.path.join(folder, "bench"), f"--budget={pysuite.BUDGET_MIB}M"]
+        options += ["--group", group_of(folder), f"--budget={pysuite.BUDGET_MIB}M"]
     return [tools.tidemark, "run", *options, "--"]
 
 
@@ -71,20 +84,22 @@ def processes_below(pid):
     return [found for child in children for found in (child, *processes_below(child))]
 
 
-def watch(process, every_s):
-    """The peak of the summed PSS below a process until it ends, in bytes."""
-    peak, end = 0, time.monotonic() + run.TIME_LIMIT_S
+def watch(process, members, every_s):
+    """Until a process ends: the peak of the summed PSS below it and that of its group's summed
+    footprints, in bytes."""
+    pss, footprint, end = 0, 0, time.monotonic() + run.TIME_LIMIT_S
     while process.poll() is None:
         if time.monotonic() > end:
             raise run.BenchError(f"not ended after {run.TIME_LIMIT_S} s")
-        peak = max(peak, sum(group.pss_bytes(pid) for pid in processes_below(process.pid)))
+        pss = max(pss, sum(group.pss_bytes(pid) for pid in processes_below(process.pid)))
+        footprint = max(footprint, sum(member.footprint for member in members()))
         time.sleep(every_s)
-    return peak
+    return pss, footprint
 
 
-def measure(tools, command, program):
-    """One run of a command: (row, digest of its output)."""
-    pss = 0
+def measure(tools, command, program, members=list):
+    """One run of a command: (row, digest of its output). members() are those of its group."""
+    pss = footprint = 0
     with tempfile.NamedTemporaryFile(prefix="bench-") as output:
         full = [tools.measure, "-o", output.name, *SETTINGS, "--", *command]
         with subprocess.Popen(full, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -92,7 +107,7 @@ def measure(tools, command, program):
                               preexec_fn=lambda: run.pin(program.cpus)) as process:
             try:
                 if program.kind == pysuite.PREFORK:
-                    pss = watch(process, SAMPLE_S)
+                    pss, footprint = watch(process, members, SAMPLE_S)
                 numbers, complaints = process.communicate(timeout=run.TIME_LIMIT_S)
             except (run.BenchError, subprocess.SubprocessError) as error:
                 raise run.BenchError(f"{' '.join(command)}: {error}") from error
@@ -102,7 +117,7 @@ def measure(tools, command, program):
     code, row = run.read_numbers(numbers) if process.returncode == 0 else (None, {})
     if code != 0 or complaints:
         raise run.BenchError(f"{' '.join(command)}: exit {code}: {complaints.strip()}")
-    return {**row, "peak_pss_kib": pss // 1024}, digest
+    return {**row, "peak_pss_kib": pss // 1024, "peak_footprint_kib": footprint // 1024}, digest
 
 
 def count(tools, arm, program, options, folder):
@@ -130,6 +145,7 @@ def run_program(tools, program, options):
     """All rows of one program."""
     rows, digests, counts = [], collections.defaultdict(set), {}
     with tempfile.TemporaryDirectory(prefix="bench-", dir="/dev/shm") as folder:
+        members = members_of(tools, program, folder)
         for arm in arms_of(program, options.arm_names):
             counts[arm], digest = count(tools, arm, program, options, folder)
             if digest is not None:
@@ -137,7 +153,7 @@ def run_program(tools, program, options):
         for number, arm, floor in turns(program, options):
             command = [*prefix(tools, arm, program, folder), tools.python,
                        *program.command(options.percent, floor)]
-            row, digest = measure(tools, command, program)
+            row, digest = measure(tools, command, program, members)
             name = pyreport.FLOOR[arm] if floor else arm
             digests[digest].add(name)
             rows.append({"workload": program.name, "arm": name, "run": number, **row,

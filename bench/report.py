@@ -23,10 +23,10 @@ class Results:
     arms: list
     runs: dict
 
-    def median(self, workload, arm, measure):
-        """Median of a measure, or None when the arm did not run it."""
+    def median(self, workload, arm, measure, of=statistics.median):
+        """Median (or another pick) of a measure, or None when the arm did not run it."""
         runs = self.runs.get((workload, arm))
-        return statistics.median(value(run, measure) for run in runs) if runs else None
+        return of(value(run, measure) for run in runs) if runs else None
 
     def spread(self, workload, arm, measure):
         """Half of the middle half of the runs, as a part of the median: how sure it is."""
@@ -36,15 +36,15 @@ class Results:
         quarters = statistics.quantiles(values, n=4)
         return (quarters[2] - quarters[0]) / 2 / statistics.median(values)
 
-    def ratio(self, workload, arm, other, measure):
+    def ratio(self, workload, arm, other, measure, of=statistics.median):
         """arm / other, below 1 when arm is better; None when one of them is missing."""
-        mine = self.median(workload, arm, measure)
-        theirs = self.median(workload, other, measure)
+        mine = self.median(workload, arm, measure, of)
+        theirs = self.median(workload, other, measure, of)
         return mine / theirs if mine and theirs else None
 
-    def geometric_mean(self, arm, other, measure, names=None):
+    def geometric_mean(self, arm, other, measure, names=None, of=statistics.median):
         """Geometric mean of the ratios over the workloads (default: all) that both ran."""
-        ratios = [self.ratio(name, arm, other, measure) for name in names or self.workloads]
+        ratios = [self.ratio(name, arm, other, measure, of) for name in names or self.workloads]
         logs = [math.log(ratio) for ratio in ratios if ratio]
         return math.exp(statistics.fmean(logs)) if logs else None
 

@@ -4,7 +4,7 @@
     table.py [FILE.csv] [--check]
 
 Without FILE it takes the newest full run in bench/results/, and always the newest results of
-instructions.py, scale.py, inside.py, monitor.py and python.py. What stands between the markers of
+instructions.py, scale.py, inside.py, monitor.py, simulated.py and python.py. What stands between the markers of
 docs/performance.md is replaced; --check only says (exit status 1) whether it would change.
 """
 
@@ -16,6 +16,7 @@ import sys
 import machine
 import pyreport
 import report
+import simulated
 
 DOCUMENT = os.path.join(machine.ROOT, "docs", "performance.md")
 BEGIN, END = "<!-- table: begin (bench/table.py) -->", "<!-- table: end -->"
@@ -127,6 +128,8 @@ def text_of(path):
                         lambda rows: report.value_table("nanoseconds of a pair", rows))
     parts += value_part("inside", "From inside", inside_rows)
     parts += python_part()
+    parts += value_part("simulated", "CPython on a simulated machine",
+                        lambda rows: simulated.ratio_rows(simulated.found_in(rows)))
     parts += value_part("monitor", "Being watched", inside_rows)
     return "\n".join(parts)
 

@@ -25,6 +25,8 @@ TM_HIDDEN int tm__os_commit(void *p, size_t bytes);
 TM_HIDDEN int tm__os_readable(void *p, size_t bytes);
 /* Advice, which the system may ignore: whether the range may be backed by huge pages. */
 TM_HIDDEN void tm__os_huge(void *p, size_t bytes, bool wanted);
+/* Advice: all of the range will be written soon. The system backs it at once, if it can. */
+TM_HIDDEN void tm__os_populate(void *p, size_t bytes);
 /* Gives the memory behind p back now; it reads as zero afterwards. */
 TM_HIDDEN int tm__os_purge(void *p, size_t bytes);
 /* Moves the pages of `from` to `to` (both ours, both committed, no overlap); `from` reads as zero

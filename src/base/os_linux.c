@@ -100,6 +100,17 @@ void tm__os_huge(void *p, size_t bytes, bool wanted)
   errno = saved;
 }
 
+void tm__os_populate(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14; an older one says EINVAL, and pages come one by one */
+  int saved = errno;
+  (void)madvise(p, bytes, MADV_POPULATE_WRITE);
+  errno = saved;
+#else
+  (void)p, (void)bytes;
+#endif
+}
+
 int tm__os_purge(void *p, size_t bytes)
 {
   if (fault_now())

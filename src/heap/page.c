@@ -150,9 +150,16 @@ tm_page *tm__page_new(tm__shard *shard, unsigned pool, unsigned cls, uint32_t by
 
 static tm_page *page_fresh(tm__shard *shard, unsigned pool, unsigned cls)
 {
-  uint32_t bytes = shard->rows[pool]->bins[cls].block_bytes;
-  unsigned kind = slices_for(bytes) == 1 ? TM_KIND_PAGE : TM_KIND_MEDIUM;
-  return tm__page_new(shard, pool, cls, bytes, kind);
+  const tm__bin *bin = &shard->rows[pool]->bins[cls];
+  bool one = slices_for(bin->block_bytes) == 1;
+  tm_page *page = tm__page_new(shard, pool, cls, bin->block_bytes,
+                               one ? TM_KIND_PAGE : TM_KIND_MEDIUM);
+  /* Below zero where other threads' blocks are freed here. */
+  int64_t in_use = (int64_t)(tm__counter_own(&bin->books.allocs) -
+                             tm__counter_own(&bin->books.frees));
+  if (page && one && in_use * bin->block_bytes >= TM_GROWN_BYTES)
+    tm__os_populate(tm__page_address(page), TM_SLICE);
+  return page;
 }
 
 /* true iff carve has something to make: holes to fill, or blocks that never were. */

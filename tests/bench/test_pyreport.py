@@ -13,11 +13,11 @@ import table  # noqa: E402
 MIB = 1024
 
 
-def row(workload, arm, cpu, rss_mib, pss_mib=0, counts=("", "")):
+def row(workload, arm, cpu, rss_mib, peaks_mib=(0, 0), counts=("", "")):
     return {"workload": workload, "arm": arm, "run": 0, "user_s": cpu * 0.75,
             "system_s": cpu * 0.25, "wall_s": cpu * 2, "peak_rss_kib": rss_mib * MIB,
-            "minor_faults": 1, "context_switches": 0, "peak_pss_kib": pss_mib * MIB,
-            "young": counts[0], "full": counts[1]}
+            "minor_faults": 1, "context_switches": 0, "peak_pss_kib": peaks_mib[0] * MIB,
+            "peak_footprint_kib": peaks_mib[1] * MIB, "young": counts[0], "full": counts[1]}
 
 
 def results(*more):
@@ -31,7 +31,7 @@ def results(*more):
         row("cycles", "tidemark", 0.5, 55), row("cycles", "tidemark-floor", 9, 35),
         row("caches", "stock", 1, 50), row("caches", "stock-floor", 9, 30),
         row("caches", "tidemark", 1.5, 40), row("caches", "tidemark-floor", 9, 30),
-        row("prefork", "stock", 2, 1, pss_mib=350), row("prefork", "tidemark", 3, 1, pss_mib=90),
+        row("prefork", "stock", 2, 1, (350, 0)), row("prefork", "tidemark", 3, 1, (90, 60)),
         *more])
 
 
@@ -43,11 +43,17 @@ class Tables(unittest.TestCase):
     def test_speed(self):
         rows = as_dicts(pyreport.speed_rows(results()))
         self.assertEqual(list(rows), ["queens", "lisp", "geometric mean"])
-        self.assertEqual(rows["queens"], ["queens", "2.00", "0.50", "0.50", "10.0", "2.00", "0.50",
-                                          "1.00", "7+1", "3+0"])
+        self.assertEqual(rows["queens"], ["queens", "2.00", "0.50", "0.50", "0.50", "10.0", "2.00",
+                                          "0.50", "0.50", "1.00", "7+1", "3+0"])
         # CPU: 0.5 and 2; RSS: 2 and 0.5; heap only: 0.5 and 4
-        self.assertEqual(rows["geometric mean"], ["geometric mean", "", "1.000", "1.000", "",
-                                                  "1.000", "1.414", "1.000", "", ""])
+        self.assertEqual(rows["geometric mean"],
+                         ["geometric mean", "", "1.000", "1.000", "1.000", "", "1.000", "1.414",
+                          "1.414", "1.000", "", ""])
+
+    def test_the_fastest_runs_have_a_column(self):
+        again = results(row("queens", "stock", 0.5, 10), row("queens", "stock", 2, 10))
+        self.assertEqual(as_dicts(pyreport.speed_rows(again))["queens"][1:4],
+                         ["2.00", "0.50", "2.00"])
 
     def test_garbage_is_the_peak_above_the_own_floor(self):
         rows = as_dicts(pyreport.memory_rows(results()))
@@ -67,7 +73,8 @@ class Tables(unittest.TestCase):
 
     def test_workers_against_their_budget(self):
         self.assertEqual(as_dicts(pyreport.prefork_rows(results()))["prefork"],
-                         ["prefork", "100", "350.0", "3.50", "90.0", "0.90", "1.50", "1.50"])
+                         ["prefork", "100", "350.0", "3.50", "90.0", "0.90", "60.0", "0.60", "1.50",
+                          "1.50"])
 
     def test_where_it_loses(self):
         self.assertEqual(pyreport.losses(results()), [

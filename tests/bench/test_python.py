@@ -108,7 +108,9 @@ class Runner(unittest.TestCase):
                         return process.wait()
                     return None
 
-            peak = python.watch(Once(), 0)
+            peak, footprint = python.watch(
+                Once(), lambda: [SimpleNamespace(footprint=3), SimpleNamespace(footprint=4)], 0)
+        self.assertEqual(footprint, 7)
         self.assertGreater(peak, 80 << 20)
         self.assertLess(peak, 140 << 20)
 

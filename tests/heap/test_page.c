@@ -1,6 +1,8 @@
 /* test_page.c - where blocks come from and where they go: carving, reuse, density, empty pages. */
 #include "heap/page.h"
 
+#include <sys/mman.h>
+
 #include "heap/arena.h"
 #include "heap/bin.h"
 #include "support/books.h"
@@ -256,6 +258,35 @@ static void a_refused_page_leaves_the_bin(void **state)
   assert_non_null(tm_malloc(heap, TM_MEM, 100));
 }
 
+/* Kernels before 5.14 do not. */
+static bool knows_populate(void)
+{
+  void *p = tm__os_map(TM_SLICE);
+  must(p != NULL);
+  bool known = madvise(p, TM_SLICE, MADV_POPULATE_WRITE) == 0;
+  must_equal(tm__os_unreserve(p, TM_SLICE), 0);
+  return known;
+}
+
+static size_t resident_of(const void *p)
+{
+  return tm__os_resident(tm__page_address(page_of(p)), TM_SLICE);
+}
+
+/* Regression: each 4 KiB of a heap that grew cost a fault of its own. */
+static void pages_of_a_grown_bin_are_backed_in_one_piece(void **state)
+{
+  (void)state;
+  enum { BLOCK = 1024, BLOCKS = TM_GROWN_BYTES / BLOCK };
+  for (int i = 0; i < BLOCKS; i++)
+    must(resident_of(get(BLOCK)) <= TM_SLICE);
+  void *first = get(BLOCK);
+  must_equal((uint64_t)(uintptr_t)first % TM_SLICE, 0); /* BLOCKS fill whole slices */
+  must_equal(resident_of(first), knows_populate() ? TM_SLICE : TM_OS_PAGE);
+  void *other = get(2048); /* a bin that did not grow goes on step by step */
+  must_equal(resident_of(other), TM_OS_PAGE);
+}
+
 #define ON_A_HEAP(test) cmocka_unit_test_setup_teardown(test, new_heap, close_heap)
 
 int main(void)
@@ -271,6 +302,7 @@ int main(void)
       ON_A_HEAP(the_densest_page_is_used_first),
       ON_A_HEAP(pages_balance_whatever_happens),
       ON_A_HEAP(a_refused_page_leaves_the_bin),
+      ON_A_HEAP(pages_of_a_grown_bin_are_backed_in_one_piece),
   };
   pages_stay_small();
   return cmocka_run_group_tests(tests, NULL, NULL);

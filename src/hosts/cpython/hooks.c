@@ -1,7 +1,7 @@
 /*
  * hooks.c - what the engine can ask of Python's collector, and how often Python asks itself.
  *
- * A minor run is gc.collect(0), every fourth one gc.collect(1): what is merely young ages through
+ * A minor run is gc.collect(0), every second one gc.collect(1): what is merely young ages through
  * the middle generation and does not fill the old one with garbage that only a full run finds. A
  * full run is gc.collect(2). All of them go through the functions of the gc module, so callbacks,
  * debug flags and statistics are the program's own.
@@ -9,9 +9,11 @@
  * Left to itself, CPython collects whenever 700 containers more were made than died, and walks
  * everything whenever that happened often enough, whatever the bytes are. With the engine at work
  * that is only a safety net for cycles of few bytes, so it is stretched: young collections after
- * 2,000 containers, and no full ones. A program that sets its own thresholds has the last word.
+ * 2,000 containers, and no others. A program that sets its own thresholds has the last word.
  * Why not 10,000, which would do as well for the bytes? What a young collection walks was made just
- * now: 2,000 containers are still in the CPU's cache, and each is walked once either way.
+ * now: 2,000 containers are still in the CPU's cache, and each is walked once either way. When the
+ * middle generation is walked they are not any more, so that is left to the engine: the numbers
+ * stand in docs/cpython.md, and bench/simulated.py prints them.
  */
 #include "base/atomics.h"
 #include "hosts/cpython/inside.h"
@@ -19,9 +21,9 @@
 
 enum {
   GENERATIONS = 3,
-  AGING = 4,             /* every AGINGth minor run takes the middle generation along */
+  AGING = 2,             /* every AGINGth minor run takes the middle generation along */
   NET_CONTAINERS = 2000, /* and CPython's own tests expect a collection within 10,000 */
-  NET_FULL = 1000000,    /* as good as never, and still an int when a program multiplies it */
+  NEVER = 1000000,       /* as good as, and still an int when a program multiplies it */
 };
 
 /* Functions of the gc module; NULL until the first safe point. Under the GIL. */
@@ -164,7 +166,7 @@ void tm__cpython_thresholds_keep(bool displaced)
   } else if (!displaced && !assists && engine_has_a_schedule() && now[0] > 0 &&
              now[0] <= NET_CONTAINERS) {
     /* Before any line of the program: what stands there is the interpreter's own default. */
-    const long ours[GENERATIONS] = {NET_CONTAINERS, now[1], NET_FULL};
+    const long ours[GENERATIONS] = {NET_CONTAINERS, NEVER, NEVER};
     for (int i = 0; i < GENERATIONS; i++) {
       thresholds.before[i] = now[i];
       thresholds.ours[i] = ours[i];

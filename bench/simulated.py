@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+"""CPython as it is against CPython under Tidemark on a simulated machine: the same on every run.
+
+    simulated.py [NAME ...] [--percent N] [--arms A,B] [--build DIR] [--out DIR]
+
+Counts the instructions of bench/programs/python/ and their misses in two levels of cache
+(cachegrind), so that two ways to do something can be compared where the clock cannot decide. What
+it cannot see: page faults, the TLB, prefetching, how misses overlap. NAME as in python.py, among
+the programs with little garbage; N (default 20) percent of their work.
+
+  stock, tidemark, heap-only   as in python.py
+  middle                       tidemark, but every tenth young collection takes the middle generation
+                               along, as the interpreter has it
+  wide                         tidemark, with a young collection after 10,000 containers, not 2,000
+"""
+
+import concurrent.futures
+import math
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+import machine
+import pysuite
+import report
+import run
+
+CACHES = ("--cache-sim=yes", "--D1=32768,8,64", "--LL=524288,8,64")
+TIME_LIMIT_S = 3000
+THRESHOLDS = os.path.join(pysuite.OWN, "thresholds.py")
+STOCK = "stock"
+# Environment, and what stands before the program.
+ARMS = {
+    STOCK: ({}, []),
+    "tidemark": ({}, []),
+    "heap-only": ({"TM_POLICY": "off"}, []),
+    "middle": ({}, [THRESHOLDS, "2000,10,1000000"]),
+    "wide": ({}, [THRESHOLDS, "10000,1000000,1000000"]),
+}
+COUNTS = (("instructions", r"I +refs: +([\d,]+)"), ("L1 misses", r"D1 +misses: +([\d,]+)"),
+          ("L2 misses", r"LLd misses: +([\d,]+)"))
+
+
+def environment_of(arm, library):
+    """What the program is run with."""
+    preload = {} if arm == STOCK else {"LD_PRELOAD": library}
+    return {**run.clean_environment(), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+            **preload, **ARMS[arm][0]}
+
+
+def counts_in(text):
+    """What cachegrind says at its end."""
+    found = [re.search(pattern, text) for _, pattern in COUNTS]
+    if not all(found):
+        raise run.BenchError(text[-500:])
+    return [int(match.group(1).replace(",", "")) for match in found]
+
+
+def simulate(job):
+    """(name, arm, counts) of one run."""
+    program, arm, library, options = job
+    command = ["valgrind", "--tool=cachegrind", *CACHES, "--cachegrind-out-file=/dev/null",
+               options.python, *ARMS[arm][1], *program.command(options.percent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          env=environment_of(arm, library), timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        raise run.BenchError(f"{program.name}, {arm}: exit {done.returncode}: {done.stderr[-500:]}")
+    return program.name, arm, counts_in(done.stderr)
+
+
+def simulate_all(programs, arms, library, options):
+    """(program, arm) -> counts."""
+    jobs = [(program, arm, library, options) for program in programs for arm in arms]
+    found = {}
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for name, arm, counts in pool.map(simulate, jobs):
+            found[name, arm] = counts
+            print(f"{name}, {arm}: " + ", ".join(
+                f"{count / 1e6:.1f} million {title}" for count, (title, _) in zip(counts, COUNTS)),
+                file=sys.stderr, flush=True)
+    return found
+
+
+def ratio_rows(found):
+    """Rows: program; for each count the ratio of each arm to stock."""
+    names = list(dict.fromkeys(name for name, _ in found))
+    arms = [arm for arm in dict.fromkeys(arm for _, arm in found) if arm != STOCK]
+    rows = [["program", *(f"{arm}: {title}" for title, _ in COUNTS for arm in arms)]]
+    columns = [[found[name, arm][at] / found[name, STOCK][at] for name in names]
+               for at in range(len(COUNTS)) for arm in arms]
+    for line, name in enumerate(names):
+        rows.append([name, *(report.number(column[line]) for column in columns)])
+    means = [math.exp(statistics.fmean(map(math.log, column))) for column in columns]
+    return rows + [["geometric mean", *(report.number(mean, 3) for mean in means)]]
+
+
+def found_in(rows):
+    """(program, arm) -> counts, from a file of results."""
+    found = {}
+    for row in rows:
+        arm, title = row["name"].split(": ")
+        counts = found.setdefault((row["program"], arm), [0] * len(COUNTS))
+        counts[[name for name, _ in COUNTS].index(title)] = int(row["value"])
+    return found
+
+
+def choose(names):
+    """The programs of a kind that know how to do a part of their work."""
+    chosen = [program for program in pysuite.PROGRAMS
+              if program.kind == pysuite.SPEED and program.folder == pysuite.OWN
+              and (not names or any(program.name.startswith(name) for name in names))]
+    if not chosen:
+        raise run.BenchError(f"no program {' '.join(names)}")
+    return chosen
+
+
+def add_options(parser):
+    """What this benchmark has besides the options of bench/run.py."""
+    parser.add_argument("--python", default="/usr/bin/python3", metavar="PATH",
+                        help="the interpreter, default /usr/bin/python3")
+    parser.add_argument("--percent", type=int, default=20, help="of the programs' work, default 20")
+
+
+def main(arguments):
+    """Exit status 0, or 2 when something could not be counted."""
+    options = run.parse(arguments, add_options)
+    try:
+        arms = options.arms.split(",") if options.arms else list(ARMS)
+        if STOCK not in arms or not set(arms) <= set(ARMS):
+            raise run.BenchError(f"arms are stock and some of {' '.join(ARMS)}")
+        library = os.path.join(options.build, "lib", "libtidemark-preload.so")
+        if not os.path.exists(library):
+            raise run.BenchError(f"no {library}: build it first")
+        found = simulate_all(choose(options.names), arms, os.path.abspath(library), options)
+    except (run.BenchError, OSError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    rows = [dict(zip(report.VALUE_FIELDS, (name, 0, f"{arm}: {title}", count)))
+            for (name, arm), counts in found.items() for count, (title, _) in zip(counts, COUNTS)]
+    partial = options.names or options.arms
+    path = run.result_path(options, "simulated-part" if partial else "simulated")
+    report.write(path, [*machine.describe(options.build, []), ("work", f"{options.percent} %")],
+                 rows, report.VALUE_FIELDS)
+    print(report.as_text(ratio_rows(found)))
+    print(f"\nwritten: {os.path.relpath(path, machine.ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
