@@ -1,14 +1,13 @@
 #!/usr/bin/python3
 """What the heap profile costs while it runs: the same programs with and without it.
 
-    profiled.py [NAME ...] [--runs N] [--build DIR]
+    profiled.py [NAME ...] [--runs N] [--build DIR] [--out DIR]
 
-The arms take turns. Prints the least CPU time of each, because what else the machine does only adds
-to it, their ratio, and the ratios' geometric mean. A library without the profiler is no arm: malloc
-and free are the same instructions in it.
+The arms take turns. Writes every run to bench/results/*-profiled.csv; prints the least CPU time of
+each, because what else the machine does only adds to it, their ratio, and the ratios' geometric
+mean. A library without the profiler is no arm: malloc and free are the same instructions in it.
 """
 
-import argparse
 import math
 import os
 import resource
@@ -16,8 +15,10 @@ import subprocess
 import sys
 
 import machine
+import report
 import run
 
+OFF, ON = "off", "on"
 PROGRAMS = (
     ("pair",), ("batch",), ("live",), ("churn",), ("xthread",), ("large",), ("regrow",), ("trees",),
     ("/usr/bin/python3", os.path.join(machine.ROOT, "bench", "programs", "objects.py")),
@@ -45,38 +46,59 @@ def print_sample_cost(build, library):
         print("each pair a sample:" if settings else "no sample:", done.stdout.strip())
 
 
-def main():
-    """Exit status 0, or 2 when there is nothing to measure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="programs; without names all of them")
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--build", default=os.path.join(machine.ROOT, "build", "bench"))
-    options = parser.parse_args()
-    library = os.path.join(options.build, "lib", "libtidemark-preload.so")
-    print_sample_cost(options.build, library)
-    ratios = []
+def measure(options, library):
+    """Rows of report.VALUE_FIELDS: CPU seconds of every run."""
+    rows = []
     for command in PROGRAMS:
-        if options.names and os.path.basename(command[-1]) not in options.names:
+        name = os.path.basename(command[-1])
+        if options.names and name not in options.names:
             continue
         if "/" not in command[0]:
             command = (os.path.join(options.build, "bench", command[0]), *command[1:])
         if not os.access(command[-1], os.R_OK):
             continue
-        times = {False: [], True: []}
-        for _ in range(options.runs):
-            for profiled, seconds in times.items():
-                seconds.append(cpu_seconds(command, library, profiled))
-        off, on = (min(times[profiled]) for profiled in (False, True))
-        ratios.append(on / off)
-        print(f"{os.path.basename(command[-1]):12} off {off:7.3f} s   on {on:7.3f} s   "
-              f"{on / off:6.3f}", flush=True)
-    if not ratios:
-        print(f"no program is called so below {options.build}", file=sys.stderr)
+        for number in range(options.runs):
+            for arm in (OFF, ON):
+                seconds = cpu_seconds(command, library, arm == ON)
+                rows.append(dict(zip(report.VALUE_FIELDS,
+                                     (name, number, arm, round(seconds, 6)))))
+        print(name, "...", file=sys.stderr, flush=True)
+    return rows
+
+
+def ratio_rows(rows):
+    """Rows: program, the least CPU time of both arms, their ratio."""
+    least = {}
+    for row in rows:
+        key = row["program"], row["name"]
+        least[key] = min(float(row["value"]), least.get(key, math.inf))
+    names = list(dict.fromkeys(row["program"] for row in rows))
+    ratios = [least[name, ON] / least[name, OFF] for name in names]
+    table = [["program", "off, s", "on, s", "on / off"]]
+    table += [[name, report.number(least[name, OFF], 3), report.number(least[name, ON], 3),
+               report.number(ratio, 3)] for name, ratio in zip(names, ratios)]
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    return table + [["geometric mean", "", "", report.number(mean, 3)]]
+
+
+def main(arguments):
+    """Exit status 0, or 2 when there is nothing to measure."""
+    options = run.parse(arguments)
+    library = os.path.join(options.build, "lib", "libtidemark-preload.so")
+    try:
+        print_sample_cost(options.build, library)
+        rows = measure(options, library)
+        if not rows:
+            raise run.BenchError(f"no program is called so below {options.build}")
+    except (run.BenchError, OSError, subprocess.SubprocessError) as error:
+        print(f"bench: {error}", file=sys.stderr)
         return 2
-    mean = math.exp(sum(math.log(ratio) for ratio in ratios) / len(ratios))
-    print(f"geometric mean {mean:.3f}")
+    path = run.result_path(options, "profiled-part" if options.names else "profiled")
+    report.write(path, machine.describe(options.build, []), rows, report.VALUE_FIELDS)
+    print(report.as_text(ratio_rows(rows)))
+    print(f"written: {os.path.relpath(path, machine.ROOT)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,8 +4,9 @@
     table.py [FILE.csv] [--check]
 
 Without FILE it takes the newest full run in bench/results/, and always the newest results of
-instructions.py, scale.py, inside.py, monitor.py, simulated.py and python.py. What stands between the markers of
-docs/performance.md is replaced; --check only says (exit status 1) whether it would change.
+instructions.py, scale.py, inside.py, monitor.py, profiled.py, delay.py, simulated.py and python.py.
+What stands between the markers of docs/performance.md is replaced; --check only says (exit status
+1) whether it would change.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import sys
 
 import machine
+import profiled
 import pyreport
 import report
 import simulated
@@ -130,7 +132,9 @@ def text_of(path):
     parts += python_part()
     parts += value_part("simulated", "CPython on a simulated machine",
                         lambda rows: simulated.ratio_rows(simulated.found_in(rows)))
+    parts += value_part("delay", "Until CPython serves a request", inside_rows)
     parts += value_part("monitor", "Being watched", inside_rows)
+    parts += value_part("profiled", "Being profiled", profiled.ratio_rows)
     return "\n".join(parts)
 
 
