@@ -48,7 +48,7 @@ class Programs(unittest.TestCase):
         self.assertGreaterEqual(len(pysuite.names_of(pysuite.MEMORY)), 5)
         listed = {program.name for program in self.programs}
         files = {path.stem for path in Path(pysuite.OWN).glob("*.py")}
-        self.assertEqual(files - listed, {"command", "counted"})
+        self.assertEqual(files - listed, {"command", "counted", "delays", "thresholds"})
         for program in pysuite.PROGRAMS:
             self.assertTrue(os.path.exists(program.command()[0]), program)
 
