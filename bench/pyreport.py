@@ -6,6 +6,7 @@ import pysuite
 import report
 
 STOCK, TIDEMARK, HEAP_ONLY = "stock", "tidemark", "heap-only"
+UNCOLLECTED = "uncollected"
 # where a run goes that measures how little memory the program needs: see programs/python/command.py
 FLOOR = {STOCK: "stock-floor", TIDEMARK: "tidemark-floor"}
 FIELDS = (*report.FIELDS, "peak_pss_kib", "peak_footprint_kib", "young", "full")
@@ -45,6 +46,21 @@ def speed_rows(results):
              for arm, measure, of in ratios] if names else ["-"] * len(ratios)
     rows.append(["geometric mean", "", *cells[:3], "", *cells[3:], "", ""])
     return rows
+
+
+def uncollected_rows(results):
+    """Stock without its collector against stock: what collecting at other times can win at most."""
+    names = [name for name in of_kind(results, pysuite.SPEED)
+             if results.runs.get((name, UNCOLLECTED))]
+    if not names:
+        return []
+    ratios = (("cpu", statistics.median), ("cpu", min), ("rss", statistics.median))
+    rows = [["program", "CPU", "fastest", "peak RSS"]]
+    rows += [[name, *(report.number(results.ratio(name, UNCOLLECTED, STOCK, measure, of))
+                      for measure, of in ratios)] for name in names]
+    means = [results.geometric_mean(UNCOLLECTED, STOCK, measure, names, of)
+             for measure, of in ratios]
+    return rows + [["geometric mean", *(report.number(mean, 3) for mean in means)]]
 
 
 def garbage(results, name, arm):
@@ -126,4 +142,6 @@ def parts(results):
     tables = (("Programs: ratios to stock", speed_rows, pysuite.SPEED),
               ("Garbage in the peak", memory_rows, pysuite.MEMORY),
               ("Forked workers: peaks of the sum of all", prefork_rows, pysuite.PREFORK))
-    return [(title, rows(results)) for title, rows, kind in tables if of_kind(results, kind)]
+    shown = [(title, rows(results)) for title, rows, kind in tables if of_kind(results, kind)]
+    never = uncollected_rows(results)
+    return shown + ([("Stock without its collector, to stock", never)] if never else [])

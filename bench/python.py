@@ -6,6 +6,7 @@
   stock      python3 PROGRAM
   tidemark   tidemark run -- python3 PROGRAM
   heap-only  tidemark run --policy off -- ...: our heap, the interpreter's own times of collecting
+  uncollected  stock, whose collector never runs: what is to win at all (not among the default arms)
 
 The arms take turns and must print the same. Programs whose garbage is measured run in stock and
 tidemark, and at every third turn once more with `floor`, which collects at every 20th step: their
@@ -36,6 +37,7 @@ FLOOR_TURNS = 3
 SETTINGS = ("PYTHONHASHSEED=0", "PYTHONDONTWRITEBYTECODE=1")
 COUNTED = os.path.join(pysuite.OWN, "counted.py")
 ARMS = (pyreport.STOCK, pyreport.TIDEMARK, pyreport.HEAP_ONLY)
+NEVER = (os.path.join(pysuite.OWN, "thresholds.py"), "0,0,0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +49,9 @@ class Tools:
 
 
 def arms_of(program, chosen):
-    """heap-only is about time, so it does not run what is about garbage."""
-    return [arm for arm in chosen if program.kind == pysuite.SPEED or arm != pyreport.HEAP_ONLY]
+    """Arms that are about time do not run what is about garbage."""
+    return [arm for arm in chosen
+            if program.kind == pysuite.SPEED or arm in (pyreport.STOCK, pyreport.TIDEMARK)]
 
 
 def group_of(folder):
@@ -66,12 +69,17 @@ def members_of(tools, program, folder):
 
 def prefix(tools, arm, program, folder):
     """What stands before the interpreter."""
-    if arm == pyreport.STOCK:
+    if arm in (pyreport.STOCK, pyreport.UNCOLLECTED):
         return []
     options = ["--policy", "off"] if arm == pyreport.HEAP_ONLY else []
     if program.kind == pysuite.PREFORK:
         options += ["--group", group_of(folder), f"--budget={pysuite.BUDGET_MIB}M"]
     return [tools.tidemark, "run", *options, "--"]
+
+
+def wrapper_of(arm):
+    """What runs the program, within the interpreter."""
+    return NEVER if arm == pyreport.UNCOLLECTED else ()
 
 
 def processes_below(pid):
@@ -127,7 +135,7 @@ def count(tools, arm, program, options, folder):
         return {"young": "", "full": ""}, None
     path = os.path.join(folder, "counts")
     _, digest = measure(tools, [*prefix(tools, arm, program, folder), tools.python, COUNTED, path,
-                                *program.command(options.percent)], program)
+                                *wrapper_of(arm), *program.command(options.percent)], program)
     with open(path, encoding="ascii") as file:
         return dict(zip(("young", "full"), file.read().split())), digest
 
@@ -152,7 +160,7 @@ def run_program(tools, program, options):
                 digests[digest].add(f"{arm}, counted")
         for number, arm, floor in turns(program, options):
             command = [*prefix(tools, arm, program, folder), tools.python,
-                       *program.command(options.percent, floor)]
+                       *wrapper_of(arm), *program.command(options.percent, floor)]
             row, digest = measure(tools, command, program, members)
             name = pyreport.FLOOR[arm] if floor else arm
             digests[digest].add(name)
@@ -195,9 +203,10 @@ def find_tools(options):
 def choose_arms(options):
     """Names of arms."""
     names = options.arms.split(",") if options.arms else list(ARMS)
+    known = (*ARMS, pyreport.UNCOLLECTED)
     for name in names:
-        if name not in ARMS:
-            raise run.BenchError(f"no arm {name}; there are: {' '.join(ARMS)}")
+        if name not in known:
+            raise run.BenchError(f"no arm {name}; there are: {' '.join(known)}")
     return names
 
 

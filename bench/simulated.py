@@ -9,9 +9,12 @@ it cannot see: page faults, the TLB, prefetching, how misses overlap. NAME as in
 the programs with little garbage; N (default 20) percent of their work.
 
   stock, tidemark, heap-only   as in python.py
-  middle                       tidemark, but every tenth young collection takes the middle generation
-                               along, as the interpreter has it
-  wide                         tidemark, with a young collection after 10,000 containers, not 2,000
+  narrow                       tidemark, its thresholds set once more by a wrapper
+  middle                       the same, but every tenth young collection takes the middle
+                               generation along, as the interpreter has it
+  wide                         the same, with a young collection after 10,000 containers, not 2,000
+
+The last two are compared with `narrow`, the others with `stock`.
 """
 
 import concurrent.futures
@@ -36,9 +39,13 @@ ARMS = {
     STOCK: ({}, []),
     "tidemark": ({}, []),
     "heap-only": ({"TM_POLICY": "off"}, []),
+    "narrow": ({}, [THRESHOLDS, "2000,1000000,1000000"]),
     "middle": ({}, [THRESHOLDS, "2000,10,1000000"]),
     "wide": ({}, [THRESHOLDS, "10000,1000000,1000000"]),
 }
+# What an arm is compared with; stock if it is not here.
+BASES = {"middle": "narrow", "wide": "narrow"}
+SHOWN = ("tidemark", "heap-only", "middle", "wide")
 COUNTS = (("instructions", r"I +refs: +([\d,]+)"), ("L1 misses", r"D1 +misses: +([\d,]+)"),
           ("L2 misses", r"LLd misses: +([\d,]+)"))
 
@@ -84,12 +91,14 @@ def simulate_all(programs, arms, library, options):
 
 
 def ratio_rows(found):
-    """Rows: program; for each count the ratio of each arm to stock."""
+    """Rows: program; for each count the ratio of each arm to its base."""
     names = list(dict.fromkeys(name for name, _ in found))
-    arms = [arm for arm in dict.fromkeys(arm for _, arm in found) if arm != STOCK]
-    rows = [["program", *(f"{arm}: {title}" for title, _ in COUNTS for arm in arms)]]
-    columns = [[found[name, arm][at] / found[name, STOCK][at] for name in names]
-               for at in range(len(COUNTS)) for arm in arms]
+    arms = [arm for arm in SHOWN if (names[0], arm) in found]
+    bases = [BASES.get(arm, STOCK) for arm in arms]
+    rows = [["program", *(f"{arm} / {base}: {title}" for title, _ in COUNTS
+                          for arm, base in zip(arms, bases))]]
+    columns = [[found[name, arm][at] / found[name, base][at] for name in names]
+               for at in range(len(COUNTS)) for arm, base in zip(arms, bases)]
     for line, name in enumerate(names):
         rows.append([name, *(report.number(column[line]) for column in columns)])
     means = [math.exp(statistics.fmean(map(math.log, column))) for column in columns]
@@ -128,8 +137,9 @@ def main(arguments):
     options = run.parse(arguments, add_options)
     try:
         arms = options.arms.split(",") if options.arms else list(ARMS)
-        if STOCK not in arms or not set(arms) <= set(ARMS):
-            raise run.BenchError(f"arms are stock and some of {' '.join(ARMS)}")
+        if not set(arms) <= set(ARMS) or not {BASES.get(arm, STOCK) for arm in arms} <= set(arms):
+            raise run.BenchError(f"arms are stock and some of {' '.join(ARMS)}; middle and wide "
+                                 "need narrow")
         library = os.path.join(options.build, "lib", "libtidemark-preload.so")
         if not os.path.exists(library):
             raise run.BenchError(f"no {library}: build it first")

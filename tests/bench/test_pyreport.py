@@ -55,6 +55,12 @@ class Tables(unittest.TestCase):
         self.assertEqual(as_dicts(pyreport.speed_rows(again))["queens"][1:4],
                          ["2.00", "0.50", "2.00"])
 
+    def test_what_is_to_win(self):
+        self.assertEqual(pyreport.uncollected_rows(results()), [])
+        rows = pyreport.uncollected_rows(results(row("queens", "uncollected", 1, 30)))
+        self.assertEqual(rows[1:], [["queens", "0.50", "0.50", "3.00"],
+                                    ["geometric mean", "0.500", "0.500", "3.000"]])
+
     def test_garbage_is_the_peak_above_the_own_floor(self):
         rows = as_dicts(pyreport.memory_rows(results()))
         self.assertEqual(rows["cycles"][1:10], ["230.0", "30.0", "200.0", "55.0", "35.0", "20.0",

@@ -129,6 +129,9 @@ class Runner(unittest.TestCase):
         tools = python.Tools("measure", "tidemark", "python3")
         workers = pysuite.Program("x", pysuite.PREFORK)
         self.assertEqual(python.prefix(tools, "stock", workers, "/f"), [])
+        self.assertEqual(python.prefix(tools, "uncollected", pysuite.Program("x"), "/f"), [])
+        self.assertEqual(python.wrapper_of("uncollected")[1], "0,0,0")
+        self.assertEqual(python.wrapper_of("tidemark"), ())
         self.assertEqual(python.prefix(tools, "heap-only", pysuite.Program("x"), "/f"),
                          ["tidemark", "run", "--policy", "off", "--"])
         self.assertEqual(python.prefix(tools, "tidemark", workers, "/f"),

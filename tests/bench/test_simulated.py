@@ -35,10 +35,16 @@ class Simulated(unittest.TestCase):
         found = {("a", "stock"): [100, 10, 10], ("a", "tidemark"): [50, 20, 10],
                  ("b", "stock"): [100, 10, 10], ("b", "tidemark"): [200, 5, 10]}
         rows = simulated.ratio_rows(found)
-        self.assertEqual(rows[0], ["program", "tidemark: instructions", "tidemark: L1 misses",
-                                   "tidemark: L2 misses"])
+        self.assertEqual(rows[0], ["program", "tidemark / stock: instructions",
+                                   "tidemark / stock: L1 misses", "tidemark / stock: L2 misses"])
         self.assertEqual(rows[1], ["a", "0.50", "2.00", "1.00"])
         self.assertEqual(rows[3], ["geometric mean", "1.000", "1.000", "1.000"])
+
+    def test_wrapped_arms_are_compared_with_the_wrapped_one(self):
+        found = {("a", "stock"): [1, 1, 1], ("a", "narrow"): [10, 10, 10],
+                 ("a", "wide"): [15, 20, 5]}
+        self.assertEqual(simulated.ratio_rows(found)[1], ["a", "1.50", "2.00", "0.50"])
+        self.assertEqual(simulated.main(["--arms", "stock,wide"]), 2)
 
     def test_results_are_read_back(self):
         rows = [{"program": "a", "name": f"stock: {title}", "value": str(count)}
