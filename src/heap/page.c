@@ -152,11 +152,11 @@ static tm_page *page_fresh(tm__shard *shard, unsigned pool, unsigned cls)
 {
   const tm__bin *bin = &shard->rows[pool]->bins[cls];
   bool one = slices_for(bin->block_bytes) == 1;
-  tm_page *page = tm__page_new(shard, pool, cls, bin->block_bytes,
-                               one ? TM_KIND_PAGE : TM_KIND_MEDIUM);
+  tm_page *page =
+      tm__page_new(shard, pool, cls, bin->block_bytes, one ? TM_KIND_PAGE : TM_KIND_MEDIUM);
   /* Below zero where other threads' blocks are freed here. */
-  int64_t in_use = (int64_t)(tm__counter_own(&bin->books.allocs) -
-                             tm__counter_own(&bin->books.frees));
+  int64_t in_use =
+      (int64_t)(tm__counter_own(&bin->books.allocs) - tm__counter_own(&bin->books.frees));
   if (page && one && in_use * bin->block_bytes >= TM_GROWN_BYTES)
     tm__os_populate(tm__page_address(page), TM_SLICE);
   return page;

@@ -49,7 +49,7 @@ enum {
   /* A bin with this many bytes in use has its next pages backed in one piece: a fault less for each
    * 4 KiB, for a part of a slice that may stay unused. */
   TM_GROWN_BYTES = 512 << 10,
-  TM_POOL_C = 3,         /* pools 0 to 2 are the families; 3 is what the malloc shim serves */
+  TM_POOL_C = 3, /* pools 0 to 2 are the families; 3 is what the malloc shim serves */
   TM_POOLS_BUILT_IN = 4,
   TM_POOLS_MAX = 254,
   TM_SHARDS_MAX = 65000,
