@@ -22,7 +22,8 @@
  *
  * Routes, GET and HEAD only, one request per connection: / (the dashboard), /plain (a page without
  * script), /metrics (Prometheus text 0.0.4 or OpenMetrics 1.0.0, by Accept), /stats.json,
- * /log.json, /events (server-sent events), /doctor, /heap.pb.gz (when a profile runs), /healthz.
+ * /log.json, /events (server-sent events), /doctor, /holders.json and /heap.pb.gz (when a profile
+ * runs), /healthz.
  * There is nothing to change over HTTP. Limits are in docs/operations.md.
  */
 #ifndef TIDEMARK_MONITOR_H

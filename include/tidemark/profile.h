@@ -51,8 +51,25 @@ TM_API int tm_profile_stop(void);
 typedef enum {
   TM_PROFILE_PPROF, /* gzipped protobuf, for `go tool pprof` and what else reads it: live and total,
                        objects and bytes; heap and pool as labels */
-  TM_PROFILE_FOLDED /* text, a line "outermost;...;innermost bytes" for each stack: live bytes */
+  TM_PROFILE_FOLDED, /* text, a line "outermost;...;innermost bytes" for each stack: live bytes */
+  TM_PROFILE_HOLDERS /* JSON, the stacks that hold most, see below */
 } tm_profile_format;
+
+/*
+ * What TM_PROFILE_HOLDERS has, for pages and scripts: one object and a line's end.
+ *
+ *   mean_bytes    of the profile; 0 when there was none
+ *   running       whether samples are taken now
+ *   samples_live  on which all of it rests
+ *   live_bytes    what all stacks hold, those of `holders` included: the whole of a share
+ *   holders       the twelve stacks that hold most, of any heap, the largest first:
+ *     bytes, blocks  estimates of what is live
+ *     heap, pool     names
+ *     who            one frame to call it by: the innermost function of a host's that has a file
+ *                    (a script's, not the interpreter's), else the innermost one
+ *     frames         the innermost one first, at most twelve
+ *     more           whether there are further frames
+ */
 
 /*
  * Writes the profile as it is now into the file at `path`, whose content is replaced, or which is

@@ -83,25 +83,9 @@ static void emit_stack(tm__emit *e, const tm__view *view, const tm__view_row *ro
     tm__emit_text(e, "                ...\n");
 }
 
-/* The largest one of the heap that is not above `below`; among equals the one behind `after`. */
-static const tm__view_row *next_row(const tm__view *view, const char *heap,
-                                    const tm__view_row *before)
-{
-  const tm__view_row *best = NULL;
-  for (uint32_t i = 0; i < view->row_count; i++) {
-    const tm__view_row *row = &view->rows[i];
-    bool later = !before || row->live_bytes < before->live_bytes ||
-                 (!(row->live_bytes > before->live_bytes) && row > before);
-    if (later && row->live_bytes > 0 && (!best || row->live_bytes > best->live_bytes) &&
-        strcmp(tm__tables.rooms->owners[row->site->owner].heap, heap) == 0)
-      best = row;
-  }
-  return best;
-}
-
 static void emit_stacks(tm__emit *e, const tm__view *view, const char *heap)
 {
-  const tm__view_row *row = next_row(view, heap, NULL);
+  const tm__view_row *row = tm__view_next(view, heap, NULL);
   if (!row)
     return;
   tm__emit_text(e, "\n  by who allocated it");
@@ -110,7 +94,7 @@ static void emit_stacks(tm__emit *e, const tm__view *view, const char *heap)
     emit_size(e, view->mean_bytes, 0);
   }
   tm__emit_char(e, '\n');
-  for (unsigned i = 0; row && i < STACKS; i++, row = next_row(view, heap, row))
+  for (unsigned i = 0; row && i < STACKS; i++, row = tm__view_next(view, heap, row))
     emit_stack(e, view, row);
   if (row)
     tm__emit_text(e, "  and others, with less\n");

@@ -247,6 +247,7 @@ void tm__sampled_fork_parent(void)
 void tm__sampled_fork_child(void)
 {
   atomic_store(&tm__profiling, 0);
+  tm__tables.running = false;
   tm__lock_release(&tm__tables.lock);
   tm__lock_release(&tm__tables.reading);
   tm__lock_release(&control);
@@ -298,6 +299,9 @@ int tm_profile_stop(void)
 {
   tm__lock_acquire(&control);
   bool on = atomic_exchange(&tm__profiling, 0) != 0;
+  tm__lock_acquire(&tm__tables.lock);
+  tm__tables.running = false;
+  tm__lock_release(&tm__tables.lock);
   tm__lock_release(&control);
   tm__sampled_trim(NULL);
   return on ? 0 : TM_EINVAL;

@@ -48,6 +48,12 @@ static size_t body_profile(tm__monitor *m, tm_text_format format, char *buffer, 
   return tm_profile_text(TM_PROFILE_PPROF, buffer, capacity);
 }
 
+static size_t body_holders(tm__monitor *m, tm_text_format format, char *buffer, size_t capacity)
+{
+  (void)m, (void)format;
+  return tm_profile_text(TM_PROFILE_HOLDERS, buffer, capacity);
+}
+
 #define JSON "application/json"
 const tm__route tm__routes[] = {
     {"/", "the dashboard: all of this as it changes", NULL, NULL, NULL, false},
@@ -61,6 +67,8 @@ const tm__route tm__routes[] = {
     {"/events", "samples and decisions as they come, as server-sent events",
      "text/event-stream; charset=utf-8", NULL, NULL, true},
     {"/doctor", "what is wrong, and what to do about it", JSON, NULL, tm__body_doctor, false},
+    {"/holders.json", "which code holds most, by the heap profile; empty unless one was started",
+     JSON, NULL, body_holders, false},
     {"/heap.pb.gz", "the heap profile for pprof; empty unless one was started",
      "application/octet-stream", NULL, body_profile, false},
     {"/healthz", "ok while the loop runs", "text/plain; charset=utf-8", NULL, body_health, false},

@@ -47,13 +47,16 @@ static size_t emit_view(const tm__view *view, tm_profile_format format, char *bu
   if (format == TM_PROFILE_PPROF)
     return emit_pprof(view, buffer, capacity);
   tm__emit_init(&e, buffer, capacity);
-  tm__folded_emit(&e, view);
+  if (format == TM_PROFILE_HOLDERS)
+    tm__holders_emit(&e, view);
+  else
+    tm__folded_emit(&e, view);
   return tm__emit_end(&e);
 }
 
 static bool is_format(tm_profile_format format)
 {
-  return format == TM_PROFILE_PPROF || format == TM_PROFILE_FOLDED;
+  return format == TM_PROFILE_PPROF || format == TM_PROFILE_FOLDED || format == TM_PROFILE_HOLDERS;
 }
 
 size_t tm_profile_text(tm_profile_format format, char *buffer, size_t capacity)

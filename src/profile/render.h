@@ -8,6 +8,9 @@
 /* A line for each stack: "main;work;make 4096", the outermost frame first; estimated live bytes. */
 TM_HIDDEN void tm__folded_emit(tm__emit *e, const tm__view *view);
 
+/* JSON: the stacks that hold most, as TM_PROFILE_HOLDERS has them. */
+TM_HIDDEN void tm__holders_emit(tm__emit *e, const tm__view *view);
+
 /* The message Profile of pprof's profile.proto, not compressed. time_ns is since 1970. */
 TM_HIDDEN void tm__pprof_emit(tm__emit *e, const tm__view *view, uint64_t time_ns);
 

@@ -38,6 +38,7 @@ int tm__tables_start(uint64_t mean_bytes)
   t->site_count = t->frame_count = t->owner_count = t->function_count = t->text_length = 0;
   t->live = 0;
   t->taken = t->dropped = t->cut = 0;
+  t->running = true;
   return 0;
 }
 

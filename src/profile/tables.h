@@ -75,6 +75,7 @@ typedef struct tm__table_set {
   uint64_t taken;        /* samples since the start */
   uint64_t dropped;      /* of them: found no room */
   uint64_t cut;          /* of them: with a stack deeper than is kept */
+  bool running;          /* samples are taken */
 } tm__table_set;
 
 TM_HIDDEN extern tm__table_set tm__tables;

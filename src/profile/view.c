@@ -33,6 +33,7 @@ static void fill_rows(tm__view *view)
   view->dropped = t->dropped;
   view->cut = t->cut;
   view->live = t->live;
+  view->running = t->running;
 }
 
 /* ---- Places --------------------------------------------------------------------------------- */
@@ -129,6 +130,21 @@ uint32_t tm__view_skip(const tm__view *view, const tm__site *site)
     if (view->places[tm__view_place(view, tm__view_frame(site, i))].ours)
       skip = i + 1;
   return skip;
+}
+
+const tm__view_row *tm__view_next(const tm__view *view, const char *heap,
+                                  const tm__view_row *before)
+{
+  const tm__view_row *best = NULL;
+  for (uint32_t i = 0; i < view->row_count; i++) {
+    const tm__view_row *row = &view->rows[i];
+    bool later = !before || row->live_bytes < before->live_bytes ||
+                 (!(row->live_bytes > before->live_bytes) && row > before);
+    if (later && row->live_bytes > 0 && (!best || row->live_bytes > best->live_bytes) &&
+        (!heap || strcmp(tm__tables.rooms->owners[row->site->owner].heap, heap) == 0))
+      best = row;
+  }
+  return best;
 }
 
 /* ---- Taking --------------------------------------------------------------------------------- */

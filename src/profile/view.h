@@ -29,6 +29,7 @@ typedef struct tm__view {
   tm__place *places; /* by frame */
   tm__modules *modules;
   uint64_t mean_bytes, taken, dropped, cut, live;
+  bool running;
   size_t mapped_bytes;
 } tm__view;
 
@@ -40,6 +41,10 @@ TM_HIDDEN void tm__view_drop(tm__view *view);
 TM_HIDDEN uint32_t tm__view_place(const tm__view *view, tm__frame frame);
 /* Of a stack, how many frames at its inner end are functions of this library. */
 TM_HIDDEN uint32_t tm__view_skip(const tm__view *view, const tm__site *site);
+/* The row that holds most, of the heap of that name (NULL: of all) and after `before` (NULL: the
+ * first); among equals in the order of rows. NULL iff none is left that holds anything. */
+TM_HIDDEN const tm__view_row *tm__view_next(const tm__view *view, const char *heap,
+                                            const tm__view_row *before);
 /* Frame i of a site. */
 TM_INLINE tm__frame tm__view_frame(const tm__site *site, uint32_t i)
 {

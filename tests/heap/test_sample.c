@@ -357,8 +357,10 @@ static int sample_in_child(void *block)
   for (int i = 0; i < 100; i++)
     tm_free(heap, TM_MEM, tm_malloc(heap, TM_MEM, 1000));
   must(info().samples_total == before);
+  must(!tm__tables.running);
   tm_free(heap, TM_MEM, block);
   must(tm_profile_start(1) == 0);
+  must(tm__tables.running);
   must(tm_malloc(heap, TM_MEM, 1000) != NULL);
   must(info().samples_live == 1);
   return 0;

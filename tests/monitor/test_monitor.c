@@ -197,8 +197,10 @@ static void listen_a_while(served *s)
 /* Requests of all kinds take nothing from malloc, ours or libuv's. */
 static void serving_allocates_nothing(void **state)
 {
-  static const char *const paths[] = {"/",           "/plain",    "/app.js",  "/metrics",
-                                      "/stats.json", "/log.json", "/healthz", "/nothing"};
+  static const char *const paths[] = {"/",           "/plain",    "/app.js",       "/metrics",
+                                      "/stats.json", "/log.json", "/holders.json", "/healthz",
+                                      "/nothing"};
+  enum { PATHS = sizeof paths / sizeof paths[0] };
   (void)state;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   puts("SKIP: a sanitizer has its own malloc, which counts nothing");
@@ -211,7 +213,7 @@ static void serving_allocates_nothing(void **state)
 #endif
 #endif
   served *s = served_new();
-  for (int i = 0; i < 8; i++)
+  for (int i = 0; i < PATHS; i++)
     get(s, paths[i]);
   listen_a_while(s);
   while (s->monitor.inner->in_use)
@@ -222,7 +224,7 @@ static void serving_allocates_nothing(void **state)
   size_t before = mallinfo2().uordblks, uv_before = uv_requests;
   uint64_t footprint = tm_footprint(tm_heap_default());
   for (int round = 0; round < 50; round++) {
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < PATHS; i++)
       get(s, paths[i]);
     listen_a_while(s);
   }

@@ -68,6 +68,25 @@ static void heap_profile(void **state)
   tm_free(tm_heap_default(), TM_MEM, p);
 }
 
+static void holders(void **state)
+{
+  (void)state;
+  const answer *a = get(s, "/holders.json");
+  assert_int_equal(a->status, 200);
+  assert_sound(a);
+  assert_string_equal(header_of(a, "Content-Type"), "application/json");
+  assert_int_equal(tm_profile_start(1), 0);
+  void *p = tm_malloc(tm_heap_default(), TM_MEM, 5 << 20);
+  a = get(s, "/holders.json");
+  assert_ptr_equal(strstr(a->body, "{\"mean_bytes\":1,\"running\":true,"), a->body);
+  assert_non_null(strstr(a->body, "\"pool\":\"mem\",\"who\":\"holders\","));
+  assert_int_equal(tm_profile_stop(), 0);
+  tm_free(tm_heap_default(), TM_MEM, p);
+  a = get(s, "/holders.json");
+  assert_non_null(strstr(a->body, "\"running\":false,"));
+  assert_null(strstr(a->body, "\"who\":\"holders\""));
+}
+
 static void metrics_in_the_older_format(void **state)
 {
   (void)state;
@@ -132,8 +151,9 @@ static void page(void **state)
 
 static void head_has_no_body(void **state)
 {
-  static const char *const paths[] = {"/",           "/plain",    "/app.js", "/metrics",
-                                      "/stats.json", "/log.json", "/doctor", "/healthz"};
+  static const char *const paths[] = {"/",        "/plain",        "/app.js",
+                                      "/metrics", "/stats.json",   "/log.json",
+                                      "/doctor",  "/holders.json", "/healthz"};
   (void)state;
   for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
     const answer *a = ask(s, "HEAD", paths[i], "");
@@ -246,6 +266,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       SERVED(health),
       SERVED(heap_profile),
+      SERVED(holders),
       SERVED(metrics_in_the_older_format),
       SERVED(metrics_in_openmetrics),
       SERVED(stats),

@@ -47,7 +47,7 @@ class Scrape(Case):
 
     def look_at_everything(self, url):
         for path in ("/", "/plain", "/app.js", "/metrics", "/stats.json", "/log.json", "/doctor",
-                     "/healthz"):
+                     "/holders.json", "/healthz"):
             self.get(url, path)
         self.get(url, "/metrics", OPENMETRICS)
         with self.assertRaises(urllib.error.HTTPError) as caught:

@@ -59,8 +59,10 @@ static inline const char *json_value(const char *at)
   }
   if (*at == '"')
     return json_string(at);
-  if (strncmp(at, "null", 4) == 0)
+  if (strncmp(at, "null", 4) == 0 || strncmp(at, "true", 4) == 0)
     return at + 4;
+  if (strncmp(at, "false", 5) == 0)
+    return at + 5;
   const char *first = at;
   at += *at == '-';
   while (isdigit((unsigned char)*at))

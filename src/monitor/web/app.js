@@ -98,6 +98,15 @@ async function askDoctor() {
   if (answer) panels.showFindings(answer.findings);
 }
 
+async function askHolders() {
+  try {
+    const response = await fetch("/holders.json");
+    if (response.ok) panels.showHolders(await response.json());
+  } catch {
+    return; // the connection's state says it
+  }
+}
+
 function hear(source, name, take) {
   source.addEventListener(name, (event) => {
     take(JSON.parse(event.data));
@@ -118,7 +127,10 @@ function listen() {
     setTimeout(listen, 2000);
   };
   hear(source, "hello", (hello) => {
-    if (store.greet(hello)) pastBooks = null;
+    if (store.greet(hello)) {
+      pastBooks = null;
+      askHolders();
+    }
     askDoctor();
   });
   hear(source, "sample", (sample) => store.addSample(sample));
@@ -228,7 +240,10 @@ if (!available) {
       "This build has no charts: npm was not there when it was made. All numbers are below.";
   }
 }
-askDoctor().then(listen);
+Promise.all([askDoctor(), askHolders()]).then(listen);
 setInterval(() => {
   if (view.doctor && !view.paused && !document.hidden) askDoctor();
 }, 5000);
+setInterval(() => {
+  if (!view.paused && !document.hidden) askHolders();
+}, 10000);

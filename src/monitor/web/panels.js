@@ -203,6 +203,67 @@ export function showTags(books) {
   fill("tags", rows, "the host told of no bytes outside the heap", 3);
 }
 
+// ---- who holds it -------------------------------------------------------------------------------
+
+const NO_PROFILE =
+  "No profile runs: start the program with tidemark run --profile FILE, or call " +
+  "tm_profile_start, to see which code holds the memory.";
+
+function holdersNote(answer) {
+  if (!answer.mean_bytes) return NO_PROFILE;
+  const samples = answer.samples_live === 1 ? "1 sample" : `${exact(answer.samples_live)} samples`;
+  const each = answer.mean_bytes === 1 ? "every block" : `one byte in ${size(answer.mean_bytes)}`;
+  const about = `${samples} of live blocks, from ${each}`;
+  return answer.running
+    ? `${about}.`
+    : `${about}. The profile was stopped: what was allocated since is not in it.`;
+}
+
+// Its stack below a name. One that is shown already is kept, open or not as its reader left it.
+function stackOf(holder, shown) {
+  const key = JSON.stringify([holder.heap, holder.pool, holder.frames]);
+  const kept = shown.get(key);
+  if (kept) {
+    shown.delete(key); // two rows may differ in outer frames only
+    return kept;
+  }
+  const details = document.createElement("details");
+  const list = document.createElement("ol");
+  list.append(...holder.frames.map((frame) => cell("li", frame)));
+  if (holder.more) list.append(cell("li", "\u2026"));
+  details.append(cell("summary", holder.who, {title: holder.frames.join("\n")}), list);
+  details.dataset.key = key;
+  return details;
+}
+
+export function showHolders(answer) {
+  const table = element("holders");
+  const shown = new Map(
+    [...table.querySelectorAll("details")].map((details) => [details.dataset.key, details]),
+  );
+  const focused = table.contains(document.activeElement) ? document.activeElement : null;
+  const many = new Set(answer.holders.map((holder) => holder.heap)).size > 1;
+  const rows = answer.holders.map((holder) => {
+    const who = head("");
+    who.append(stackOf(holder, shown));
+    return row(
+      [
+        who,
+        cell("td", many ? `${holder.heap}: ${holder.pool}` : holder.pool),
+        cell("td", size(holder.bytes)),
+        shareCell(holder.bytes / (answer.live_bytes || 1)),
+        cell("td", exact(holder.blocks)),
+      ],
+      {who: holder.who, bytes: holder.bytes},
+    );
+  });
+  element("holders-note").textContent = holdersNote(answer);
+  element("holders-box").hidden = !answer.mean_bytes;
+  fill("holders", rows, "nothing that is live was sampled so far", 5);
+  // it was taken out and put in again
+  if (focused && focused.isConnected) focused.focus({preventScroll: true});
+}
+
 // ---- what was done -----------------------------------------------------------------------------
 
 export function showActions(books) {

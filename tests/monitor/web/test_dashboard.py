@@ -30,6 +30,11 @@ window.fetch = (url) => url !== "/doctor" ? real(url) : Promise.resolve(window.d
 window.doctor = {findings: [{id: "near-limit", level: "warning", what: "<i>Nearly</i> full.",
                              do: "Raise the limit."}]};
 """
+# Every ten seconds is every half one.
+QUICK = """
+const later = window.setInterval;
+window.setInterval = (work, ms) => later(work, ms === 10000 ? 500 : ms);
+"""
 CONTRAST = """
 const light = (text) => {
   const [r, g, b] = text.match(/[0-9.]+/g).map((c) => {
@@ -88,8 +93,9 @@ class Dashboard(unittest.TestCase):
         self.open("--soft", "256M", "--hard", "512M")
         before = self.size_of("#tile-footprint")
         self.host.do("keep(100 << 20)")
-        self.browser.until("return parseFloat(document.getElementById('tile-footprint')"
-                           ".textContent) >= 100")
+        # in MiB: a page that is shown early has some hundred KiB
+        self.browser.until("return /^1\\d\\d MiB$/.test(document.getElementById('tile-footprint')"
+                           ".textContent)")
         grown = self.size_of("#tile-footprint") - before
         self.assertAlmostEqual(grown / 2 ** 20, 100, delta=8)
         self.assertEqual(self.browser.text("#tile-soft-limit"), "256 MiB")
@@ -294,6 +300,69 @@ class Dashboard(unittest.TestCase):
                            ".startsWith('Nothing')")
         self.browser.run("window.doctor = null")
         self.browser.until("return document.getElementById('doctor').hidden")
+
+    def holders(self):
+        """Rows of the page: who, pool, bytes, share, blocks."""
+        return self.browser.run(
+            "return [...document.querySelectorAll('#holders tbody tr')].map((row) =>"
+            " [row.dataset.who, ...[...row.cells].slice(1).map((cell) => cell.textContent)])")
+
+    def first_holds(self, mib):
+        self.browser.until("return Number(document.querySelector('#holders [data-bytes]')"
+                           ".dataset.bytes) >= arguments[0] * 2 ** 20", mib)
+
+    def test_who_holds_it(self):
+        self.before_the_page(QUICK)
+        self.open("--profile-interval", "64K")
+        self.assertEqual(self.browser.text("#holders-title").split("\n")[0], "Who holds it")
+        self.host.do("keep(40 << 20)")
+        self.host.do("rings(1, 8 << 20)")
+        self.browser.until("return document.querySelectorAll('#holders [data-who]').length > 1")
+        self.first_holds(40)
+        with self.host.get("/holders.json") as answer:
+            told = json.load(answer)
+        self.browser.until("return [...document.querySelectorAll('#holders [data-who]')].map((row) =>"
+                           " row.dataset.who).join() === arguments[0]",
+                           ",".join(holder["who"] for holder in told["holders"]))
+        rows = self.holders()
+        who, pool, held, share, blocks = rows[0]
+        self.assertEqual((pool, held, blocks), ("obj", "40.0 MiB", "1"))
+        self.assertAlmostEqual(int(share.split()[0]),
+                               100 * told["holders"][0]["bytes"] / told["live_bytes"], delta=1)
+        self.assertIn("64.0 KiB", self.browser.text("#holders-note"))
+        if sys.version_info[:2] == (3, 11):  # the stacks of others are native
+            self.assertRegex(who, r"^keep \(<string>:\d+\)$")
+        self.holders_are_reached_by_keys(told["holders"][0]["frames"])
+        for theme in ("light", "dark"):
+            self.browser.scheme(theme)
+            self.assertGreaterEqual(min(self.browser.run(CONTRAST, "#holders th, #holders li")), 4.5)
+        self.browser.size(360, 800)
+        self.browser.until("return innerWidth === 360")
+        self.assertLessEqual(self.browser.run("return document.documentElement.scrollWidth"), 360)
+
+    def holders_are_reached_by_keys(self, frames):
+        """A stack is opened without a mouse, and stays open and in focus when news comes."""
+        self.browser.run("const title = document.getElementById('holders-title');"
+                         "title.tabIndex = -1; title.focus()")
+        self.browser.press("\ue004")
+        self.browser.press("\ue007")
+        opened = ("const open = document.querySelectorAll('#holders details[open]');"
+                  "return open.length === 1 && open[0].contains(document.activeElement)")
+        self.assertTrue(self.browser.run(opened))
+        self.assertEqual(self.browser.run(
+            "return [...document.querySelectorAll('#holders details[open] li')]"
+            ".map((frame) => frame.textContent)")[:len(frames)], frames)
+        self.host.do("keep(20 << 20)")
+        self.first_holds(60)
+        self.assertTrue(self.browser.run(opened))
+
+    def test_who_holds_it_without_a_profile(self):
+        self.open()
+        self.assertEqual(
+            self.browser.text("#holders-note"),
+            "No profile runs: start the program with tidemark run --profile FILE, or call"
+            " tm_profile_start, to see which code holds the memory.")
+        self.assertTrue(self.browser.run("return document.getElementById('holders-box').hidden"))
 
     def test_nothing_moves(self):
         self.before_the_page(WATCH_SHIFTS)
