@@ -89,7 +89,7 @@ class Arm:
     def __init__(self, prefix, python, tests):
         self.folder = tempfile.TemporaryDirectory()
         self.results = Path(self.folder.name) / "results.xml"
-        command = [*prefix, str(python), "-m", "test", "--timeout", "240",
+        command = [*prefix, str(python), "-m", "test", "--timeout", "600",
                    f"--junit-xml={self.results}", *tests]
         # A file, not a pipe: a process that a test left behind does not keep it open for us.
         self.log = open(Path(self.folder.name) / "log", "w+", encoding="utf-8")

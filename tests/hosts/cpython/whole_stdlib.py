@@ -19,7 +19,7 @@ LEAST = 10000  # cases; fewer, and the suite did not run
 
 def main():
     python = test_stdlib.interpreter()
-    differences, count, stock, mine = test_stdlib.compare(python, LEFT_OUT, "-x")
+    differences, count, stock, mine = test_stdlib.compare(python, LEFT_OUT, "-j1", "-x")
     again = test_stdlib.modules(differences)
     if again:  # some cases mind a busy machine, and the two arms share one
         print("differed at first:", *differences, sep="\n  ")
