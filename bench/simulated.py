@@ -39,9 +39,9 @@ ARMS = {
     STOCK: ({}, []),
     "tidemark": ({}, []),
     "heap-only": ({"TM_POLICY": "off"}, []),
-    "narrow": ({}, [THRESHOLDS, "2000,1000000,1000000"]),
+    "narrow": ({}, [THRESHOLDS, "2000,25,1000000"]),
     "middle": ({}, [THRESHOLDS, "2000,10,1000000"]),
-    "wide": ({}, [THRESHOLDS, "10000,1000000,1000000"]),
+    "wide": ({}, [THRESHOLDS, "10000,25,1000000"]),
 }
 # What an arm is compared with; stock if it is not here.
 BASES = {"middle": "narrow", "wide": "narrow"}

@@ -95,7 +95,9 @@ async function askDoctor() {
   }
   view.doctor = answer !== null;
   element("doctor").hidden = !view.doctor;
-  if (answer) panels.showFindings(answer.findings);
+  const {process} = store.books ?? {};
+  const up_ns = process?.start_time_ns ? Date.now() * 1e6 - process.start_time_ns : Infinity;
+  if (answer) panels.showFindings(answer.findings, up_ns);
 }
 
 async function askHolders() {

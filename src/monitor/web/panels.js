@@ -325,7 +325,13 @@ export function showLog(store, records, which) {
   fill("log", rows, none, 7);
 }
 
-export function showFindings(findings) {
+// The doctor looks once a minute, and most troubles are only seen by comparing two looks.
+const SEEN_BY_THEN_NS = 120e9;
+const NOT_YET =
+  "Nothing to complain about yet; what only shows over time is looked for after two minutes.";
+
+export function showFindings(findings, up_ns) {
+  const none = up_ns < SEEN_BY_THEN_NS ? NOT_YET : "Nothing to complain about.";
   const list = findings.map((finding) => {
     const item = document.createElement("li");
     item.dataset.level = finding.level;
@@ -340,6 +346,6 @@ export function showFindings(findings) {
     return item;
   });
   element("findings").replaceChildren(
-    ...(list.length ? list : [cell("li", "Nothing to complain about.")]),
+    ...(list.length ? list : [cell("li", none)]),
   );
 }
