@@ -249,6 +249,9 @@ def kind_of(options, failures):
     """For the file's name; only a run of everything is for the documentation."""
     if options.quick:
         return "python-quick"
+    never = options.arm_names == [pyreport.STOCK, pyreport.UNCOLLECTED]
+    if never and options.names == [pysuite.SPEED] and not failures:
+        return "python-uncollected"
     return "python-part" if options.names or options.arms or failures else "python"
 
 

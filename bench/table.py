@@ -105,6 +105,12 @@ def python_part():
     lines += [f"- {name}: {text}" for name, text in results.head.items()]
     for title, rows in pyreport.parts(results):
         lines += ["", f"#### {title}", "", report.as_markdown(rows)]
+    never = newest("python-uncollected")
+    rows = pyreport.uncollected_rows(report.read(never)) if never else []
+    if rows:
+        lines += ["", "#### Stock without its collector", "",
+                  f"Raw data: `{os.path.relpath(never, machine.ROOT)}`", "",
+                  report.as_markdown(rows)]
     lines += ["", "#### Where CPython loses", ""]
     return lines + [f"- {line}" for line in pyreport.losses(results) or ["nowhere"]]
 
