@@ -105,7 +105,8 @@ class Arm:
         if self.results.exists():
             for case in xml.parse(self.results).iter("testcase"):
                 kinds = sorted(child.tag for child in case if child.tag != "system-out")
-                cases[case.get("name")] = ",".join(kinds) or "passed"
+                # A module that could not be imported has a case without a name.
+                cases[str(case.get("name"))] = ",".join(kinds) or "passed"
         cases["the whole run"] = f"exit {self.process.returncode}"
         self.log.close()
         self.folder.cleanup()
