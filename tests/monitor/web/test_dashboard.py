@@ -235,6 +235,23 @@ class Dashboard(unittest.TestCase):
             self.assertIn(key, self.browser.run(
                 "return [...document.querySelectorAll('#keys kbd')].map((k) => k.textContent)"))
 
+    def test_h_goes_round_the_heaps(self):
+        self.open()
+        self.host.do("import ctypes; library = ctypes.CDLL(None); other = ctypes.c_void_p()")
+        self.host.do("assert library.tm_heap_new(ctypes.byref(other), None) == 0")
+        self.host.do("library.tm_malloc.restype = ctypes.c_void_p")
+        self.host.do("assert library.tm_malloc(other, 0, ctypes.c_size_t(3 << 20))")
+        self.browser.until("return document.getElementById('heap').options.length === 2")
+        live = ("return [...document.querySelectorAll('#books tbody tr')]"
+                ".find((row) => row.textContent.startsWith('live')).textContent")
+        chosen = "return document.getElementById('heap').selectedIndex"
+        self.assertEqual(self.browser.run(chosen), 0)
+        self.browser.press("h")
+        self.assertEqual(self.browser.run(chosen), 1)
+        self.browser.until(f"{live}.includes('3.0')")
+        self.browser.press("h")
+        self.assertEqual(self.browser.run(chosen), 0)
+
     def test_tab_reaches_everything(self):
         self.open()
         self.browser.run("document.activeElement.blur()")
