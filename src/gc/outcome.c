@@ -39,20 +39,6 @@ static void learn_refusal(tm_policy_state *state, const tm_outcome *o)
   rung->not_before_ns = tm__add(o->end_ns, wait);
 }
 
-/*
- * What a cooldown has to make up for. Freeing garbage costs the same whenever it is done, and to
- * wait with it only makes it more: of a minor run counts what it spent on young objects that live.
- */
-static uint64_t spent_on_the_living(const tm_policy_state *state, const tm_outcome *o,
-                                    const result *r)
-{
-  uint64_t young = tm__less(r->before_bytes, state->base_bytes);
-  uint64_t living = tm__less(young, r->freed_bytes);
-  if (o->kind != TM_COLLECT_MINOR || r->full || !young)
-    return r->duration_ns;
-  return tm__scale(r->duration_ns, (double)living / (double)young);
-}
-
 static void learn_rung(tm_policy_state *state, const tm_outcome *o, const result *r)
 {
   tm_rung_state *rung = &state->rung[o->kind];
@@ -62,8 +48,7 @@ static void learn_rung(tm_policy_state *state, const tm_outcome *o, const result
   rung->believed = 1;
   rung->last_end_ns = r->end_ns;
   rung->last_duration_ns = r->duration_ns;
-  rung->not_before_ns =
-      tm__add(r->end_ns, cooldown_ns(state, o->kind, spent_on_the_living(state, o, r)));
+  rung->not_before_ns = tm__add(r->end_ns, cooldown_ns(state, o->kind, r->duration_ns));
   rung->freed_bytes = blend(rung->freed_bytes, (double)r->freed_bytes, first);
   rung->duration_ns = blend(rung->duration_ns, (double)r->duration_ns, first);
   rung->allocated_bytes = o->allocated_bytes_total;

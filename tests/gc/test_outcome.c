@@ -63,23 +63,6 @@ static void a_full_run_sets_live(void **unused)
   assert_true(near(s.collect_speed, 40.0 * MIB / 0.040 / 2 + 40.0 * MIB / 0.020 / 2));
 }
 
-/* Regression: half a second of freeing garbage was followed by two of letting more come up. */
-static void a_minor_run_cools_down_for_its_survivors(void **unused)
-{
-  (void)unused;
-  static const struct {
-    uint64_t before, after, part;
-  } cases[] = {{48, 40, 0}, {48, 42, 20}, {48, 46, 60}, {48, 48, 80}, {48, 30, 0}, {40, 40, 80}};
-  for (size_t i = 0; i < TM_ARRAY_LEN(cases); i++) {
-    (void)new_state(NULL);
-    ran(TM_COLLECT, TM_HOOK_DONE, 0, 50 * MIB, 40 * MIB);
-    ran(TM_COLLECT_MINOR, TM_HOOK_DONE, 20 * MS, cases[i].before * MIB, cases[i].after * MIB);
-    uint64_t rest = s.rung[TM_COLLECT_MINOR].not_before_ns - now_ns;
-    assert_int_equal(rest, cases[i].part * MS);
-    assert_int_equal(s.rung[TM_COLLECT_MINOR].last_duration_ns, 20 * MS);
-  }
-}
-
 static void a_minor_run_does_not(void **unused)
 {
   (void)unused;
@@ -315,7 +298,6 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(a_full_run_sets_live),
       TEST(a_minor_run_does_not),
-      TEST(a_minor_run_cools_down_for_its_survivors),
       TEST(other_rungs_lower_live),
       TEST(refusals_teach_nothing),
       TEST(the_bucket_fills),
