@@ -1,12 +1,10 @@
 /*
  * hooks.c - what the engine can ask of Python's collector, and how often Python asks itself.
  *
- * A minor run is gc.collect(0); or gc.collect(1), when the youngest generation was collected three
- * times since the middle one was, be it by us or by the count. So what is merely young ages, and
- * does not fill the old generation with garbage that only a full run finds; and where the count has
- * moved all that is young to the middle one, that is where a minor run looks. A full run is
- * gc.collect(2). All of them go through the functions of the gc module, so callbacks, debug flags
- * and statistics are the program's own.
+ * A minor run is gc.collect(0), every fourth one gc.collect(1): what is merely young ages through
+ * the middle generation and does not fill the old one with garbage that only a full run finds. A
+ * full run is gc.collect(2). All of them go through the functions of the gc module, so callbacks,
+ * debug flags and statistics are the program's own.
  *
  * Left to itself, CPython collects whenever 700 containers more were made than died, and walks
  * everything whenever that happened often enough, whatever the bytes are. With the engine at work
@@ -15,8 +13,7 @@
  * its own thresholds has the last word. Why not 10,000, which would do as well for the bytes? What
  * a young collection walks was made just now: 2,000 containers are still in the CPU's cache, and
  * each is walked once either way. The middle ones are not any more, and what dies by itself
- * meanwhile is not walked at all: hence 25. Without them, trees of small cycles take half as much
- * memory again.
+ * meanwhile is not walked at all: hence 25. Never, and trees of small cycles would fill the heap.
  */
 #include "base/atomics.h"
 #include "hosts/cpython/inside.h"
@@ -24,16 +21,18 @@
 
 enum {
   GENERATIONS = 3,
+  AGING = 4,             /* every AGINGth minor run takes the middle generation along */
   NET_CONTAINERS = 2000, /* and CPython's own tests expect a collection within 10,000 */
-  NET_MIDDLE = 25,       /* every so manyth of these takes the middle generation along */
-  AGING = 3,             /* young collections since the last middle one that make it due */
-  NEVER = 1000000,       /* as good as, and still an int when a program multiplies it */
+  NET_MIDDLE = 25,       /* young collections by the count until the middle one comes along */
+  NET_FULL = 1000000,    /* as good as never, and still an int when a program multiplies it */
 };
 
 /* Functions of the gc module; NULL until the first safe point. Under the GIL. */
 static struct {
-  PyObject *collect, *isenabled, *get_count, *get_threshold, *set_threshold;
+  PyObject *collect, *isenabled, *get_threshold, *set_threshold;
 } gc;
+
+static unsigned minor_runs;
 
 /* ---- Hooks ---------------------------------------------------------------------------------- */
 
@@ -61,25 +60,10 @@ static int collect(int generation)
   return TM_HOOK_DONE;
 }
 
-/* What gc.get_count() and gc.get_threshold() answer: a number for each generation. */
-static bool read_generations(PyObject *function, long out[GENERATIONS])
-{
-  PyObject *tuple = PyObject_CallFunction(function, NULL);
-  bool known = tuple && PyTuple_Size(tuple) == GENERATIONS;
-  for (int i = 0; known && i < GENERATIONS; i++)
-    out[i] = PyLong_AsLong(PyTuple_GetItem(tuple, i));
-  Py_DecRef(tuple);
-  return known;
-}
-
 static int collect_minor(void *ctx, const tm_event *event)
 {
   (void)ctx, (void)event;
-  long count[GENERATIONS] = {0};
-  if (gc.get_count && !read_generations(gc.get_count, count))
-    PyErr_Clear();
-  /* The middle generation's counts collections of the youngest. */
-  return collect(count[1] >= AGING ? 1 : 0);
+  return collect(++minor_runs % AGING == 0 ? 1 : 0);
 }
 
 static int collect_full(void *ctx, const tm_event *event)
@@ -116,14 +100,12 @@ bool tm__cpython_hooks_prepare(void)
   PyObject *module = import_gc();
   if (module) {
     gc.isenabled = PyObject_GetAttrString(module, "isenabled");
-    gc.get_count = PyObject_GetAttrString(module, "get_count");
     gc.get_threshold = PyObject_GetAttrString(module, "get_threshold");
     gc.set_threshold = PyObject_GetAttrString(module, "set_threshold");
     gc.collect = PyObject_GetAttrString(module, "collect");
     Py_DecRef(module);
   }
-  if (gc.isenabled && gc.get_count && gc.get_threshold && gc.set_threshold && gc.collect &&
-      tm__cpython_bind_end())
+  if (gc.isenabled && gc.get_threshold && gc.set_threshold && gc.collect && tm__cpython_bind_end())
     return true;
   PyErr_Clear();
   tm__cpython_hooks_drop();
@@ -141,7 +123,12 @@ static struct {
 
 static bool thresholds_read(long out[GENERATIONS])
 {
-  return read_generations(gc.get_threshold, out);
+  PyObject *tuple = PyObject_CallFunction(gc.get_threshold, NULL);
+  bool known = tuple && PyTuple_Size(tuple) == GENERATIONS;
+  for (int i = 0; known && i < GENERATIONS; i++)
+    out[i] = PyLong_AsLong(PyTuple_GetItem(tuple, i));
+  Py_DecRef(tuple);
+  return known;
 }
 
 static void thresholds_write(const long value[GENERATIONS])
@@ -180,7 +167,7 @@ void tm__cpython_thresholds_keep(bool displaced)
   } else if (!displaced && !assists && engine_has_a_schedule() && now[0] > 0 &&
              now[0] <= NET_CONTAINERS) {
     /* Before any line of the program: what stands there is the interpreter's own default. */
-    const long ours[GENERATIONS] = {NET_CONTAINERS, NET_MIDDLE, NEVER};
+    const long ours[GENERATIONS] = {NET_CONTAINERS, NET_MIDDLE, NET_FULL};
     for (int i = 0; i < GENERATIONS; i++) {
       thresholds.before[i] = now[i];
       thresholds.ours[i] = ours[i];
@@ -232,9 +219,8 @@ void tm__cpython_hooks_drop(void)
 {
   Py_DecRef(gc.collect);
   Py_DecRef(gc.isenabled);
-  Py_DecRef(gc.get_count);
   Py_DecRef(gc.get_threshold);
   Py_DecRef(gc.set_threshold);
-  gc.collect = gc.isenabled = gc.get_count = gc.get_threshold = gc.set_threshold = NULL;
+  gc.collect = gc.isenabled = gc.get_threshold = gc.set_threshold = NULL;
   thresholds.owner = UNTOUCHED;
 }

@@ -49,7 +49,6 @@ static struct {
   bool gc_enabled, gc_imported, gc_raises;
   long thresholds[3];
   _Atomic(int) collections[3];
-  long counts[3]; /* of younger collections since the last one of this generation */
   void (*on_collect)(int generation);
   _Atomic(uintptr_t) collected_by; /* thread of the last collection, as gil_owner */
 
@@ -66,7 +65,6 @@ static PyObject fake_gc = {.kind = FAKE_MODULE};
 static PyObject fake_functions[] = {
     {.kind = FAKE_FUNCTION, .name = "collect"},
     {.kind = FAKE_FUNCTION, .name = "isenabled"},
-    {.kind = FAKE_FUNCTION, .name = "get_count"},
     {.kind = FAKE_FUNCTION, .name = "get_threshold"},
     {.kind = FAKE_FUNCTION, .name = "set_threshold"},
 };
@@ -282,10 +280,6 @@ static inline PyObject *fake_collect(int generation)
     return NULL;
   }
   atomic_fetch_add(&fake.collections[generation], 1);
-  for (int i = 0; i <= generation; i++)
-    fake.counts[i] = 0;
-  if (generation < 2)
-    fake.counts[generation + 1]++;
   atomic_store(&fake.collected_by, fake_me());
   if (fake.on_collect)
     fake.on_collect(generation);
@@ -305,10 +299,9 @@ PyObject *PyObject_CallFunction(PyObject *callable, const char *format, ...)
     for (int i = 0; i < 3; i++)
       fake.thresholds[i] = va_arg(arguments, long);
     result = fake_new_reference(&fake_none);
-  } else if (strncmp(callable->name, "get_", 4) == 0) {
-    bool counts = strcmp(callable->name, "get_count") == 0;
+  } else if (strcmp(callable->name, "get_threshold") == 0) {
     for (int i = 0; i < 3; i++)
-      fake_numbers[i].number = counts ? fake.counts[i] : fake.thresholds[i];
+      fake_numbers[i].number = fake.thresholds[i];
     result = fake_new_reference(&fake_tuple);
   } else {
     fake_none.number = fake.gc_enabled;
