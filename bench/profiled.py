@@ -77,8 +77,8 @@ def ratio_rows(rows):
     table = [["program", "off, s", "on, s", "on / off"]]
     table += [[name, report.number(least[name, OFF], 3), report.number(least[name, ON], 3),
                report.number(ratio, 3)] for name, ratio in zip(names, ratios)]
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    return table + [["geometric mean", "", "", report.number(mean, 3)]]
+    mean = report.number(report.geometric_mean(ratios), 3)
+    return table + [["geometric mean", "", "", mean]]
 
 
 def main(arguments):

@@ -15,6 +15,12 @@ FIELDS = ("workload", "arm", "run", "user_s", "system_s", "wall_s", "peak_rss_ki
 VALUE_FIELDS = ("program", "run", "name", "value")
 
 
+def geometric_mean(ratios):
+    """Of some ratios; None of none."""
+    logs = list(map(math.log, ratios))
+    return math.exp(statistics.fmean(logs)) if logs else None
+
+
 @dataclasses.dataclass
 class Results:
     """Runs by (workload, arm), and the machine that made them."""
@@ -45,8 +51,7 @@ class Results:
     def geometric_mean(self, arm, other, measure, names=None, of=statistics.median):
         """Geometric mean of the ratios over the workloads (default: all) that both ran."""
         ratios = [self.ratio(name, arm, other, measure, of) for name in names or self.workloads]
-        logs = [math.log(ratio) for ratio in ratios if ratio]
-        return math.exp(statistics.fmean(logs)) if logs else None
+        return geometric_mean(filter(None, ratios))
 
     def peers(self):
         """Arms that are not ours."""

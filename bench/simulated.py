@@ -18,34 +18,34 @@ The last two are compared with `narrow`, the others with `stock`.
 """
 
 import concurrent.futures
-import math
 import os
 import re
-import statistics
 import subprocess
 import sys
 
 import machine
+import pyreport
 import pysuite
+import python
 import report
 import run
 
 CACHES = ("--cache-sim=yes", "--D1=32768,8,64", "--LL=524288,8,64")
 TIME_LIMIT_S = 3000
 THRESHOLDS = os.path.join(pysuite.OWN, "thresholds.py")
-STOCK = "stock"
+STOCK = pyreport.STOCK
 # Environment, and what stands before the program.
 ARMS = {
     STOCK: ({}, []),
-    "tidemark": ({}, []),
-    "heap-only": ({"TM_POLICY": "off"}, []),
+    pyreport.TIDEMARK: ({}, []),
+    pyreport.HEAP_ONLY: ({"TM_POLICY": "off"}, []),
     "narrow": ({}, [THRESHOLDS, "2000,25,1000000"]),
     "middle": ({}, [THRESHOLDS, "2000,10,1000000"]),
     "wide": ({}, [THRESHOLDS, "10000,25,1000000"]),
 }
 # What an arm is compared with; stock if it is not here.
 BASES = {"middle": "narrow", "wide": "narrow"}
-SHOWN = ("tidemark", "heap-only", "middle", "wide")
+SHOWN = [arm for arm in ARMS if arm not in (STOCK, *BASES.values())]
 COUNTS = (("instructions", r"I +refs: +([\d,]+)"), ("L1 misses", r"D1 +misses: +([\d,]+)"),
           ("L2 misses", r"LLd misses: +([\d,]+)"))
 
@@ -53,8 +53,8 @@ COUNTS = (("instructions", r"I +refs: +([\d,]+)"), ("L1 misses", r"D1 +misses: +
 def environment_of(arm, library):
     """What the program is run with."""
     preload = {} if arm == STOCK else {"LD_PRELOAD": library}
-    return {**run.clean_environment(), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
-            **preload, **ARMS[arm][0]}
+    settings = dict(setting.split("=") for setting in python.SETTINGS)
+    return {**run.clean_environment(), **settings, **preload, **ARMS[arm][0]}
 
 
 def counts_in(text):
@@ -101,8 +101,8 @@ def ratio_rows(found):
                for at in range(len(COUNTS)) for arm, base in zip(arms, bases)]
     for line, name in enumerate(names):
         rows.append([name, *(report.number(column[line]) for column in columns)])
-    means = [math.exp(statistics.fmean(map(math.log, column))) for column in columns]
-    return rows + [["geometric mean", *(report.number(mean, 3) for mean in means)]]
+    means = [report.number(report.geometric_mean(column), 3) for column in columns]
+    return rows + [["geometric mean", *means]]
 
 
 def found_in(rows):
@@ -117,18 +117,16 @@ def found_in(rows):
 
 def choose(names):
     """The programs of a kind that know how to do a part of their work."""
-    chosen = [program for program in pysuite.PROGRAMS
-              if program.kind == pysuite.SPEED and program.folder == pysuite.OWN
-              and (not names or any(program.name.startswith(name) for name in names))]
+    chosen = [program for program in python.choose(names)
+              if program.kind == pysuite.SPEED and program.folder == pysuite.OWN]
     if not chosen:
         raise run.BenchError(f"no program {' '.join(names)}")
     return chosen
 
 
 def add_options(parser):
-    """What this benchmark has besides the options of bench/run.py."""
-    parser.add_argument("--python", default="/usr/bin/python3", metavar="PATH",
-                        help="the interpreter, default /usr/bin/python3")
+    """What this benchmark has besides the options of bench/python.py."""
+    python.add_options(parser)
     parser.add_argument("--percent", type=int, default=20, help="of the programs' work, default 20")
 
 

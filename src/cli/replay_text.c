@@ -174,12 +174,6 @@ size_t tm__replay_table(const tm__replay *replay, char *buffer, size_t capacity)
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-static void emit_number(tm__emit *e, bool *first, const char *name, uint64_t value)
-{
-  tm__emit_key(e, first, name);
-  tm__emit_u64(e, value);
-}
-
 static void emit_time(tm__emit *e, bool *first, const char *name, uint64_t ns)
 {
   tm__emit_key(e, first, name);
@@ -198,16 +192,16 @@ static void emit_json_row(tm__emit *e, const tm__replay_row *row)
   tm__emit_char(e, '{');
   tm__emit_key(e, &first, "policy");
   tm__emit_json_string(e, row->name);
-  emit_number(e, &first, "soft_limit_bytes", row->soft_bytes);
-  emit_number(e, &first, "hard_limit_bytes", row->hard_bytes);
-  emit_number(e, &first, "collections", tm__tally_collections(t));
+  tm__emit_number(e, &first, "soft_limit_bytes", row->soft_bytes);
+  tm__emit_number(e, &first, "hard_limit_bytes", row->hard_bytes);
+  tm__emit_number(e, &first, "collections", tm__tally_collections(t));
   for (size_t i = 0; i < TM_HOOK_KIND_COUNT; i++)
-    emit_number(e, &first, names[i], t->runs[i]);
+    tm__emit_number(e, &first, names[i], t->runs[i]);
   emit_time(e, &first, "collector_seconds", tm__tally_busy_ns(t));
   emit_time(e, &first, "elapsed_seconds", t->elapsed_ns);
-  emit_number(e, &first, "peak_bytes", t->peak_bytes);
+  tm__emit_number(e, &first, "peak_bytes", t->peak_bytes);
   emit_time(e, &first, "above_soft_seconds", t->above_soft_ns);
-  emit_number(e, &first, "beyond_hard_times", t->refused);
+  tm__emit_number(e, &first, "beyond_hard_times", t->refused);
   tm__emit_key(e, &first, "front");
   tm__emit_text(e, row->front ? "true" : "false");
   tm__emit_char(e, '}');
@@ -223,8 +217,8 @@ size_t tm__replay_json(const tm__replay *replay, char *buffer, size_t capacity)
   tm__emit_json_string(&e, replay->file);
   tm__emit_key(&e, &first, "heap");
   tm__emit_json_string(&e, replay->tape->start.heap);
-  emit_number(&e, &first, "pid", replay->tape->start.pid);
-  emit_number(&e, &first, "recorded_at", replay->tape->start.wall_seconds);
+  tm__emit_number(&e, &first, "pid", replay->tape->start.pid);
+  tm__emit_number(&e, &first, "recorded_at", replay->tape->start.wall_seconds);
   emit_time(&e, &first, "seconds", replay->tape->duration_ns);
   tm__emit_key(&e, &first, "cut");
   tm__emit_text(&e, replay->tape->cut ? "true" : "false");

@@ -21,12 +21,6 @@ static void emit_name(tm__emit *e, bool *first, const char *key, const tm__word 
     tm__emit_text(e, "null");
 }
 
-static void emit_number(tm__emit *e, bool *first, const char *key, uint64_t value)
-{
-  tm__emit_key(e, first, key);
-  tm__emit_u64(e, value);
-}
-
 /* A trip; none is null, because UINT64_MAX is no number to most readers of JSON. */
 static void emit_trip(tm__emit *e, bool *first, const char *key, uint64_t value)
 {
@@ -65,9 +59,9 @@ size_t tm_record_json(const tm_record *r, char *buffer, size_t capacity)
   bool first = true;
   tm__emit_init(&e, buffer, capacity);
   tm__emit_char(&e, '{');
-  emit_number(&e, &first, "sequence", r->sequence);
-  emit_number(&e, &first, "lost", r->lost);
-  emit_number(&e, &first, "time_ns", r->time_ns);
+  tm__emit_number(&e, &first, "sequence", r->sequence);
+  tm__emit_number(&e, &first, "lost", r->lost);
+  tm__emit_number(&e, &first, "time_ns", r->time_ns);
   tm__emit_key(&e, &first, "heap");
   tm__emit_json_string(&e, r->heap);
   emit_name(&e, &first, "verdict", tm__verdict_names, TM_VERDICT_COUNT, (int)r->verdict);
@@ -77,20 +71,20 @@ size_t tm_record_json(const tm_record *r, char *buffer, size_t capacity)
   emit_name(&e, &first, "result", tm__result_names, TM_ARRAY_LEN(tm__result_names), r->result);
   emit_name(&e, &first, "pressure", pressures, TM_ARRAY_LEN(pressures), (int)r->pressure);
   emit_bits(&e, &first, "environment", limits, TM_ARRAY_LEN(limits), r->environment);
-  emit_number(&e, &first, "footprint_before_bytes", r->footprint_before_bytes);
-  emit_number(&e, &first, "footprint_after_bytes", r->footprint_after_bytes);
-  emit_number(&e, &first, "committed_before_bytes", r->committed_before_bytes);
-  emit_number(&e, &first, "committed_after_bytes", r->committed_after_bytes);
-  emit_number(&e, &first, "live_bytes", r->live_bytes);
-  emit_number(&e, &first, "allocated_bytes", r->allocated_bytes);
+  tm__emit_number(&e, &first, "footprint_before_bytes", r->footprint_before_bytes);
+  tm__emit_number(&e, &first, "footprint_after_bytes", r->footprint_after_bytes);
+  tm__emit_number(&e, &first, "committed_before_bytes", r->committed_before_bytes);
+  tm__emit_number(&e, &first, "committed_after_bytes", r->committed_after_bytes);
+  tm__emit_number(&e, &first, "live_bytes", r->live_bytes);
+  tm__emit_number(&e, &first, "allocated_bytes", r->allocated_bytes);
   emit_trip(&e, &first, "trip_before_bytes", r->trip_before_bytes);
   emit_trip(&e, &first, "trip_after_bytes", r->trip_after_bytes);
-  emit_number(&e, &first, "soft_limit_bytes", r->soft_limit_bytes);
-  emit_number(&e, &first, "hard_limit_bytes", r->hard_limit_bytes);
-  emit_number(&e, &first, "duration_ns", r->duration_ns);
-  emit_number(&e, &first, "bucket_fill_percent", r->bucket_fill_percent);
-  emit_number(&e, &first, "yield_bytes_per_ms", r->yield_bytes_per_ms);
-  emit_number(&e, &first, "returned_bytes", r->returned_bytes);
+  tm__emit_number(&e, &first, "soft_limit_bytes", r->soft_limit_bytes);
+  tm__emit_number(&e, &first, "hard_limit_bytes", r->hard_limit_bytes);
+  tm__emit_number(&e, &first, "duration_ns", r->duration_ns);
+  tm__emit_number(&e, &first, "bucket_fill_percent", r->bucket_fill_percent);
+  tm__emit_number(&e, &first, "yield_bytes_per_ms", r->yield_bytes_per_ms);
+  tm__emit_number(&e, &first, "returned_bytes", r->returned_bytes);
   tm__emit_char(&e, '}');
   return tm__emit_end(&e);
 }

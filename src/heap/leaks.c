@@ -74,7 +74,7 @@ static void emit_stack(tm__emit *e, const tm__view *view, const tm__view_row *ro
   tm__emit_char(e, '\n');
   shown = shown < FRAMES ? shown : FRAMES;
   for (uint32_t i = skip; i < skip + shown; i++) {
-    tm__place_text(&view->places[tm__view_place(view, tm__view_frame(site, i))], text, sizeof text);
+    tm__place_text(tm__view_at(view, site, i), text, sizeof text);
     tm__emit_right(e, "", NUMBER + 4);
     tm__emit_text(e, text);
     tm__emit_char(e, '\n');

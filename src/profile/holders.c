@@ -3,12 +3,6 @@
 
 enum { STACKS = 12, FRAMES = 12 };
 
-static void emit_number(tm__emit *e, bool *first, const char *name, uint64_t value)
-{
-  tm__emit_key(e, first, name);
-  tm__emit_u64(e, value);
-}
-
 static void emit_string(tm__emit *e, bool *first, const char *name, const char *text)
 {
   tm__emit_key(e, first, name);
@@ -21,23 +15,18 @@ static void emit_bool(tm__emit *e, bool *first, const char *name, bool value)
   tm__emit_text(e, value ? "true" : "false");
 }
 
-static const tm__place *place_at(const tm__view *view, const tm__site *site, uint32_t i)
-{
-  return &view->places[tm__view_place(view, tm__view_frame(site, i))];
-}
-
 /* An interpreter's inner frames are its allocator and its objects, the same for every program: the
  * person who asks knows the script. */
 static void emit_who(tm__emit *e, bool *first, const tm__view *view, const tm__site *site)
 {
   char text[256] = "(unknown)";
   uint32_t skip = tm__view_skip(view, site), at = skip;
-  while (at < site->depth && !place_at(view, site, at)->file)
+  while (at < site->depth && !tm__view_at(view, site, at)->file)
     at++;
   if (at == site->depth)
     at = skip;
   if (at < site->depth)
-    tm__place_text(place_at(view, site, at), text, sizeof text);
+    tm__place_text(tm__view_at(view, site, at), text, sizeof text);
   emit_string(e, first, "who", text);
 }
 
@@ -49,7 +38,7 @@ static void emit_frames(tm__emit *e, bool *first, const tm__view *view, const tm
   tm__emit_key(e, first, "frames");
   tm__emit_char(e, '[');
   for (uint32_t i = skip; i < skip + shown; i++) {
-    tm__place_text(place_at(view, site, i), text, sizeof text);
+    tm__place_text(tm__view_at(view, site, i), text, sizeof text);
     tm__emit_text(e, i > skip ? "," : "");
     tm__emit_json_string(e, text);
   }
@@ -62,8 +51,8 @@ static void emit_holder(tm__emit *e, const tm__view *view, const tm__view_row *r
   bool first = true;
   const tm__owner *owner = &tm__tables.rooms->owners[row->site->owner];
   tm__emit_char(e, '{');
-  emit_number(e, &first, "bytes", tm__view_round(row->live_bytes));
-  emit_number(e, &first, "blocks", tm__view_round(row->live_blocks));
+  tm__emit_number(e, &first, "bytes", tm__view_round(row->live_bytes));
+  tm__emit_number(e, &first, "blocks", tm__view_round(row->live_blocks));
   emit_string(e, &first, "heap", owner->heap);
   emit_string(e, &first, "pool", owner->pool);
   emit_who(e, &first, view, row->site);
@@ -85,10 +74,10 @@ void tm__holders_emit(tm__emit *e, const tm__view *view)
   bool first = true;
   const tm__view_row *row = tm__view_next(view, NULL, NULL);
   tm__emit_char(e, '{');
-  emit_number(e, &first, "mean_bytes", view->mean_bytes);
+  tm__emit_number(e, &first, "mean_bytes", view->mean_bytes);
   emit_bool(e, &first, "running", view->running);
-  emit_number(e, &first, "samples_live", view->live);
-  emit_number(e, &first, "live_bytes", sum_live(view));
+  tm__emit_number(e, &first, "samples_live", view->live);
+  tm__emit_number(e, &first, "live_bytes", sum_live(view));
   tm__emit_key(e, &first, "holders");
   tm__emit_char(e, '[');
   for (unsigned i = 0; row && i < STACKS; i++, row = tm__view_next(view, NULL, row)) {

@@ -127,7 +127,7 @@ uint32_t tm__view_skip(const tm__view *view, const tm__site *site)
 {
   uint32_t skip = 0;
   for (uint32_t i = 0; i < site->depth && i < OURS_DEEP; i++)
-    if (view->places[tm__view_place(view, tm__view_frame(site, i))].ours)
+    if (tm__view_at(view, site, i)->ours)
       skip = i + 1;
   return skip;
 }

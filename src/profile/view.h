@@ -50,6 +50,11 @@ TM_INLINE tm__frame tm__view_frame(const tm__site *site, uint32_t i)
 {
   return tm__tables.rooms->frames[site->first + i];
 }
+/* What frame i of a site is. */
+TM_INLINE const tm__place *tm__view_at(const tm__view *view, const tm__site *site, uint32_t i)
+{
+  return &view->places[tm__view_place(view, tm__view_frame(site, i))];
+}
 /* An estimate, rounded. */
 TM_INLINE uint64_t tm__view_round(double estimate)
 {

@@ -203,3 +203,9 @@ void tm__emit_key(tm__emit *e, bool *first, const char *name)
   tm__emit_text(e, name);
   tm__emit_text(e, "\":");
 }
+
+void tm__emit_number(tm__emit *e, bool *first, const char *name, uint64_t value)
+{
+  tm__emit_key(e, first, name);
+  tm__emit_u64(e, value);
+}

@@ -43,5 +43,7 @@ TM_HIDDEN void tm__emit_html(tm__emit *e, const char *text);
 
 /* `"name":` of an object, after a comma unless *first; clears *first. */
 TM_HIDDEN void tm__emit_key(tm__emit *e, bool *first, const char *name);
+/* A member of an object: its key and a number. */
+TM_HIDDEN void tm__emit_number(tm__emit *e, bool *first, const char *name, uint64_t value);
 
 #endif

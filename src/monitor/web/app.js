@@ -63,11 +63,15 @@ function show() {
   for (const plot of plots) plot.show(store, view.key, view.minutes);
 }
 
+// How long the process runs; null where that is not known.
+function upNs() {
+  const start_ns = store.books?.process.start_time_ns;
+  return start_ns ? Date.now() * 1e6 - start_ns : null;
+}
+
 function showProcess() {
   const {process} = store.books;
-  const up = process.start_time_ns
-    ? ` \u00b7 up ${time(Date.now() * 1e6 - process.start_time_ns)}`
-    : "";
+  const up = upNs() === null ? "" : ` \u00b7 up ${time(upNs())}`;
   const resident = process.resident_bytes ? ` \u00b7 resident ${size(process.resident_bytes)}` : "";
   element("process").textContent =
     `process ${process.pid}${up}${resident} \u00b7 version ${process.version}`;
@@ -95,9 +99,7 @@ async function askDoctor() {
   }
   view.doctor = answer !== null;
   element("doctor").hidden = !view.doctor;
-  const {process} = store.books ?? {};
-  const up_ns = process?.start_time_ns ? Date.now() * 1e6 - process.start_time_ns : Infinity;
-  if (answer) panels.showFindings(answer.findings, up_ns);
+  if (answer) panels.showFindings(answer.findings, upNs() ?? Infinity);
 }
 
 async function askHolders() {
