@@ -43,11 +43,12 @@ static void after_fork_parent(void)
 static void forget_thread(void)
 {
   tm__monitor *m = the.monitor.inner;
+  /* the port goes first: whoever sees its connection end may take the port at once */
+  if (m && m->listen_fd >= 0)
+    (void)close(m->listen_fd);
   for (size_t i = 0; m && i < TM__CONNECTIONS; i++)
     if (m->sockets[i])
       (void)close(m->sockets[i] - 1);
-  if (m && m->listen_fd >= 0)
-    (void)close(m->listen_fd);
   (void)close(uv_backend_fd(&the.loop));
   the.state = IDLE;
   atomic_store(&the.port, 0);
