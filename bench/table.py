@@ -141,6 +141,8 @@ def text_of(path):
     parts += value_part("delay", "Until CPython serves a request", inside_rows)
     parts += value_part("monitor", "Being watched", inside_rows)
     parts += value_part("profiled", "Being profiled", profiled.ratio_rows)
+    parts += value_part("profiled-instructions", "Being profiled, in instructions",
+                        profiled.instruction_rows)
     return "\n".join(parts)
 
 

@@ -3,9 +3,9 @@
  * knows of them.
  *
  * Taken inside malloc, so nothing here allocates, or can wait for a lock that a caller of malloc
- * may hold: the C library's backtrace, once it has loaded what it needs, takes no lock and no
- * descriptor. Frame pointers would end at the first function of a distribution that is built
- * without them, which Debian's are.
+ * may hold: the compiler's unwinder, once it is loaded, takes no lock and no descriptor, and
+ * steps.h remembers what it said. Frame pointers would end at the first function of a distribution
+ * that is built without them, which Debian's are.
  */
 #ifndef TM_PROFILE_STACK_H
 #define TM_PROFILE_STACK_H
