@@ -62,12 +62,16 @@ static PyObject *find_spec(PyObject *self, PyObject *arguments)
 
 static PyMethodDef method = {"find_spec", find_spec, METH_VARARGS, NULL};
 
+/* Python's own finders are classes, so programs ask any finder for its __module__. */
 static PyObject *new_finder(void)
 {
   PyObject *finder = PyModule_New("tidemark.finder");
   PyObject *function = finder ? PyCFunction_NewEx(&method, NULL, NULL) : NULL;
-  bool complete = function && PyObject_SetAttrString(finder, "find_spec", function) == 0;
+  PyObject *name = function ? Py_BuildValue("s", "tidemark.finder") : NULL;
+  bool complete = name && PyObject_SetAttrString(finder, "find_spec", function) == 0 &&
+                  PyObject_SetAttrString(finder, "__module__", name) == 0;
   Py_DecRef(function);
+  Py_DecRef(name);
   if (complete)
     return finder;
   Py_DecRef(finder);

@@ -24,6 +24,12 @@ class Finder(harness.Case):
                     strip = str(theirs.out).split(" object at ")[0]  # addresses differ
                     self.assertEqual((mine.code, mine.err, mine.out[:len(strip)]), (0, "", strip))
 
+    def test_it_says_where_it_comes_from_as_a_class_would(self):
+        # CPython's test_bdb asks all finders; so does any program that filters sys.meta_path
+        done = tidemark(*code("import sys; print(*[f.__module__ for f in sys.meta_path])"))
+        self.assertEqual((done.code, done.err), (0, ""))
+        self.assertEqual(done.out.split()[-1], "tidemark.finder")
+
     def test_other_names_are_not_its_business(self):
         self.assertSame(*code("""
             import sys
