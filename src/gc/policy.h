@@ -24,8 +24,8 @@
 #define TM__FLOOR_BYTES TM__MIB
 #define TM__YOUNG_FLOOR_MAX (4 * TM__MIB)
 #define TM__HEADROOM_MAX 10.0
-#define TM__USELESS_SHARE 0.10   /* of elapsed time, for full runs that free little, */
-#define TM__IMPATIENT_SHARE 0.25 /* and beyond ten times the headroom */
+#define TM__USELESS_SHARE 0.04   /* of elapsed time, for full runs that free little, */
+#define TM__IMPATIENT_SHARE 0.10 /* and beyond ten times the headroom */
 #define TM__SHORT_RUN_NS TM__MILLISECOND
 #define TM__RUNAWAY_BYTES (64 * TM__MIB)
 #define TM__YOUNG_FIXED_SHARE 0.01

@@ -365,18 +365,18 @@ static void postponed_by_yield_and_cost(void **unused)
   grown(b, 100);
   ran(b, TM_COLLECT, TM_HOOK_DONE, 50 * MS, 100); /* 2 GB/s, freed nothing */
   b->in.now_ns += 300 * MS;
-  grown(b, 200); /* the plain trip; a run would cost 100 ms and pay for itself after 1 s */
+  grown(b, 200); /* the plain trip; a run would cost 100 ms and pay for itself after 2.5 s */
   expect(b, TM_SUPPRESSED_YIELD, TM_COLLECT);
   assert_int_equal(b->d.trip_bytes, 300 * MIB); /* looks again at twice the headroom */
   expect_nothing(b);
   bench slow = *b, full = *b, soft = *b, cheap = *b, pressed = *b;
-  slow.in.now_ns += 800 * MS; /* it took its time: 10 % is not too much to ask */
+  slow.in.now_ns += 2250 * MS; /* it took its time: 4 % is not too much to ask */
   expect(&slow, TM_FIRED, TM_COLLECT);
   full.in.now_ns += 100 * MS;
-  grown(&full, 1100); /* ten times the headroom: a quarter of the time would be too much, */
+  grown(&full, 1100); /* ten times the headroom: more than a tenth of the time is too much, */
   expect(&full, TM_SUPPRESSED_YIELD, TM_COLLECT);
   assert_int_equal(full.d.trip_bytes, 1350 * MIB);
-  full.in.now_ns += 1700 * MS; /* 550 ms after 2.1 s is not */
+  full.in.now_ns += 5000 * MS; /* 550 ms after 5.6 s is not */
   expect_nothing(&full);
   full.in.now_ns += 200 * MS;
   expect(&full, TM_FIRED, TM_COLLECT);
@@ -388,18 +388,18 @@ static void postponed_by_yield_and_cost(void **unused)
   expect(&pressed, TM_FIRED, TM_COLLECT);
 }
 
-/* How much of the time a useless run may take: 90 % / (added / removed - 1). */
+/* How much of the time a useless run may take: 36 % / (added / removed - 1). */
 static void postponed_less_where_runs_free_more(void **unused)
 {
   (void)unused;
   bench *b = fresh(FULL);
   grown(b, 110);
   ran(b, TM_COLLECT, TM_HOOK_DONE, 50 * MS, 90); /* 1.8 GB/s; 110 added for 20 removed: 5.5 */
-  grown(b, 180);                                 /* would cost 100 ms: 20 % of half a second */
+  grown(b, 180);                                 /* would cost 100 ms: 8 % of 1.25 s */
   bench early = *b, late = *b;
-  early.in.now_ns += 490 * MS;
+  early.in.now_ns += 1240 * MS;
   expect(&early, TM_SUPPRESSED_YIELD, TM_COLLECT);
-  late.in.now_ns += 510 * MS;
+  late.in.now_ns += 1260 * MS;
   expect(&late, TM_FIRED, TM_COLLECT);
 }
 
