@@ -51,7 +51,7 @@ def main(arguments):
     try:
         for name in options.names or PROGRAMS:
             for number in range(options.runs):
-                rows += [dict(zip(report.VALUE_FIELDS, (name, number, what, round(value, 4))))
+                rows += [report.value_row(name, number, what, round(value, 4))
                          for what, value in figures(delays_of(name, tidemark))]
     except (run.BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)

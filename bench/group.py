@@ -153,7 +153,7 @@ def main(arguments):
         for number in range(options.runs):
             for name, arm in arms(budget_mib).items():
                 values = run_once(options.build, arm, seconds)
-                rows += [dict(zip(report.VALUE_FIELDS, (name, number, value, amount)))
+                rows += [report.value_row(name, number, value, amount)
                          for value, amount in values.items()]
     except (run.BenchError, OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)

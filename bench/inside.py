@@ -51,7 +51,7 @@ def main(arguments):
             raise run.BenchError(f"no benchmark programs below {options.build}")
         for number in range(options.runs):
             for command in PROGRAMS:
-                rows += [dict(zip(report.VALUE_FIELDS, (" ".join(command), number, name, value)))
+                rows += [report.value_row(" ".join(command), number, name, value)
                          for name, value in run_once(program_dir, command)]
     except (run.BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)

@@ -74,8 +74,7 @@ def count_workload(workload, program, arms, with_functions):
         own = sum(n for name, n in parts.items() if name not in symbols)
         print(f"  {arm.name:14} {own:6.1f} a pair, {total:6.1f} with the program around it",
               flush=True)
-        rows.append(dict(zip(report.VALUE_FIELDS,
-                             (workload.name, 0, arm.name, round(own, 1)))))
+        rows.append(report.value_row(workload.name, 0, arm.name, round(own, 1)))
         if with_functions:
             for name, n in sorted(parts.items(), key=lambda part: -part[1]):
                 print(f"      {n:6.1f} {name}")

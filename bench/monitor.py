@@ -190,7 +190,7 @@ def measure(options):
         parts["change"] = change(options.build, scrapes)
         for name, values in parts.items():
             for value, amount in values.items():
-                yield dict(zip(report.VALUE_FIELDS, (name, number, value, amount)))
+                yield report.value_row(name, number, value, amount)
 
 
 def main(arguments):

@@ -15,7 +15,6 @@ of turns they wait for each other is in the count.
 import concurrent.futures
 import math
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import sys
 import machine
 import report
 import run
+import simulated
 
 OFF, ON = "off", "on"
 THREADED = ("churn", "xthread")
@@ -51,14 +51,8 @@ def cpu_seconds(command, library, profiled):
 
 def instructions(command, library, profiled):
     """Instructions of one run of a command."""
-    counted = ["valgrind", "--tool=cachegrind", "--cache-sim=no",
-               "--cachegrind-out-file=/dev/null", *command]
-    done = subprocess.run(counted, capture_output=True, text=True, check=False,
-                          env=environment(library, profiled), timeout=run.TIME_LIMIT_S)
-    found = re.search(r"I +refs: +([\d,]+)", done.stderr)
-    if done.returncode != 0 or found is None:
-        raise run.BenchError(f"{command}: exit {done.returncode}: {done.stderr[-500:]}")
-    return int(found.group(1).replace(",", ""))
+    text = simulated.cachegrind(command, environment(library, profiled), "--cache-sim=no")
+    return simulated.count_in(text, simulated.INSTRUCTIONS)
 
 
 def print_sample_cost(build, library):
@@ -85,11 +79,6 @@ def choose(options):
     return chosen
 
 
-def row_of(*values):
-    """A row of the results: program, number of the run, arm, value."""
-    return dict(zip(report.VALUE_FIELDS, values))
-
-
 def measure(programs, options, library):
     """Rows of report.VALUE_FIELDS: CPU seconds of every run."""
     rows = []
@@ -97,7 +86,7 @@ def measure(programs, options, library):
         for number in range(options.runs):
             for arm in (OFF, ON):
                 seconds = cpu_seconds(command, library, arm == ON)
-                rows.append(row_of(name, number, arm, round(seconds, 6)))
+                rows.append(report.value_row(name, number, arm, round(seconds, 6)))
         print(name, "...", file=sys.stderr, flush=True)
     return rows
 
@@ -107,7 +96,8 @@ def count(programs, library):
     jobs = [(name, command, arm) for name, command in programs for arm in (OFF, ON)]
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         counts = pool.map(lambda job: instructions(job[1], library, job[2] == ON), jobs)
-        return [row_of(name, 0, arm, value) for (name, _, arm), value in zip(jobs, counts)]
+        return [report.value_row(name, 0, arm, value)
+                for (name, _, arm), value in zip(jobs, counts)]
 
 
 def ratio_rows(rows, unit="s", scale=1):

@@ -76,9 +76,8 @@ def measure(options, name, pair, folder):
     trace, rows = os.path.join(folder, "run.trace"), []
 
     def add(number, what, values, measures):
-        rows.extend(dict(zip(report.VALUE_FIELDS,
-                             (label(name, pair), number, f"{what} {measure}", values[measure])))
-                    for measure in measures)
+        rows.extend(report.value_row(label(name, pair), number, f"{what} {measure}",
+                                     values[measure]) for measure in measures)
 
     for number in range(options.runs):
         recorded = live(options, pair[0], PROGRAMS[name], folder, trace)

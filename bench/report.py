@@ -15,6 +15,11 @@ FIELDS = ("workload", "arm", "run", "user_s", "system_s", "wall_s", "peak_rss_ki
 VALUE_FIELDS = ("program", "run", "name", "value")
 
 
+def value_row(program, number, name, value):
+    """A row of a file of values: program, number of the run, what was measured, how much."""
+    return dict(zip(VALUE_FIELDS, (program, number, name, value)))
+
+
 def geometric_mean(ratios):
     """Of some ratios; None of none."""
     logs = list(map(math.log, ratios))

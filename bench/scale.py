@@ -58,10 +58,8 @@ def measure(options, arms):
         for number in range(options.runs):
             for arm in arms:
                 values = run_once(program_dir, arm, arguments, libc)
-                rows.append(dict(zip(report.VALUE_FIELDS,
-                                     (name, number, arm.name, values["pair_ns"]))))
-                rows.append(dict(zip(report.VALUE_FIELDS,
-                                     (name, number, "bare", values["bare_ns"]))))
+                rows.append(report.value_row(name, number, arm.name, values["pair_ns"]))
+                rows.append(report.value_row(name, number, "bare", values["bare_ns"]))
     return rows
 
 

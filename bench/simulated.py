@@ -46,7 +46,8 @@ ARMS = {
 # What an arm is compared with; stock if it is not here.
 BASES = {"middle": "narrow", "wide": "narrow"}
 SHOWN = [arm for arm in ARMS if arm not in (STOCK, *BASES.values())]
-COUNTS = (("instructions", r"I +refs: +([\d,]+)"), ("L1 misses", r"D1 +misses: +([\d,]+)"),
+INSTRUCTIONS = r"I +refs: +([\d,]+)"
+COUNTS = (("instructions", INSTRUCTIONS), ("L1 misses", r"D1 +misses: +([\d,]+)"),
           ("L2 misses", r"LLd misses: +([\d,]+)"))
 
 
@@ -57,24 +58,34 @@ def environment_of(arm, library):
     return {**run.clean_environment(), **settings, **preload, **ARMS[arm][0]}
 
 
+def count_in(text, pattern):
+    """One of the counts that cachegrind says at its end."""
+    found = re.search(pattern, text)
+    if not found:
+        raise run.BenchError(text[-500:])
+    return int(found.group(1).replace(",", ""))
+
+
 def counts_in(text):
     """What cachegrind says at its end."""
-    found = [re.search(pattern, text) for _, pattern in COUNTS]
-    if not all(found):
-        raise run.BenchError(text[-500:])
-    return [int(match.group(1).replace(",", "")) for match in found]
+    return [count_in(text, pattern) for _, pattern in COUNTS]
+
+
+def cachegrind(command, environment, *options):
+    """What cachegrind says of a run of the command."""
+    done = subprocess.run(["valgrind", "--tool=cachegrind", "--cachegrind-out-file=/dev/null",
+                           *options, *command], capture_output=True, text=True, check=False,
+                          env=environment, timeout=TIME_LIMIT_S)
+    if done.returncode != 0:
+        raise run.BenchError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr[-500:]}")
+    return done.stderr
 
 
 def simulate(job):
     """(name, arm, counts) of one run."""
     program, arm, library, options = job
-    command = ["valgrind", "--tool=cachegrind", *CACHES, "--cachegrind-out-file=/dev/null",
-               options.python, *ARMS[arm][1], *program.command(options.percent)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          env=environment_of(arm, library), timeout=TIME_LIMIT_S)
-    if done.returncode != 0:
-        raise run.BenchError(f"{program.name}, {arm}: exit {done.returncode}: {done.stderr[-500:]}")
-    return program.name, arm, counts_in(done.stderr)
+    command = [options.python, *ARMS[arm][1], *program.command(options.percent)]
+    return program.name, arm, counts_in(cachegrind(command, environment_of(arm, library), *CACHES))
 
 
 def simulate_all(programs, arms, library, options):
@@ -145,7 +156,7 @@ def main(arguments):
     except (run.BenchError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    rows = [dict(zip(report.VALUE_FIELDS, (name, 0, f"{arm}: {title}", count)))
+    rows = [report.value_row(name, 0, f"{arm}: {title}", count)
             for (name, arm), counts in found.items() for count, (title, _) in zip(counts, COUNTS)]
     partial = options.names or options.arms
     path = run.result_path(options, "simulated-part" if partial else "simulated")

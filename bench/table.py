@@ -27,7 +27,8 @@ RESULTS = os.path.join(machine.ROOT, "bench", "results")
 
 def newest(kind):
     """The newest file of a kind of run, or None."""
-    files = sorted(glob.glob(os.path.join(RESULTS, f"*-{kind}.csv")))
+    stamp = "[0-9]" * 8 + "-" + "[0-9]" * 6  # no "*": one kind may end as another does
+    files = sorted(glob.glob(os.path.join(RESULTS, f"{stamp}-{kind}.csv")))
     return files[-1] if files else None
 
 

@@ -2,6 +2,7 @@
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
@@ -23,6 +24,20 @@ def rows():
            ("b", "tidemark"): 4, ("b", "x"): 8, ("b", "y"): 1}
     return [row(workload, arm, run, seconds * (100 if run == 2 else 1), 1024 * seconds)
             for (workload, arm), seconds in cpu.items() for run in range(3)]
+
+
+class Newest(unittest.TestCase):
+    def test_a_kind_that_ends_as_another_is_not_it(self):
+        # Regression: the table of instructions a pair showed those of the profile.
+        with tempfile.TemporaryDirectory() as folder, \
+                unittest.mock.patch.object(table, "RESULTS", folder):
+            for name in ("20260101-000000-counts", "20260102-000000-counts",
+                         "20260103-000000-other-counts"):
+                (Path(folder) / f"{name}.csv").touch()
+            self.assertEqual(Path(table.newest("counts")).stem, "20260102-000000-counts")
+            self.assertEqual(Path(table.newest("other-counts")).stem,
+                             "20260103-000000-other-counts")
+            self.assertIsNone(table.newest("ounts"))
 
 
 class Report(unittest.TestCase):

@@ -18,6 +18,8 @@ enum { SOME = 200 };
 
 enum { IP = 0x10000 }; /* made-up addresses of code: IP + a number; never one of ours */
 
+#if defined(__x86_64__)
+
 static uintptr_t words[256];
 
 static tm__step_frame frame_at(int word, uintptr_t ip)
@@ -39,8 +41,6 @@ static size_t walk_from(int word, uintptr_t ip, uintptr_t *found)
 {
   return tm__steps_walk((tm__step_frame){.ip = ip, .sp = (uintptr_t)&words[word]}, found, SOME);
 }
-
-#if defined(__x86_64__)
 
 static void what_was_noted_is_walked(void **state)
 {
@@ -210,12 +210,14 @@ static void a_frame_of_any_size(void **state)
 
 TM_NOINLINE static void sink(int depth)
 {
-  if (depth == 0)
+  if (depth == 0) {
     compare();
-  else if (depth % 3)
+  } else if (depth % 3) {
     sink(depth - 1);
-  else
+  } else {
     sink(depth - 1); /* another place to return to */
+    after_call = -depth;
+  }
   after_call = depth;
 }
 
